@@ -1,0 +1,271 @@
+"""Frozen dataclasses that cross layers, and the recipe that a model bundle carries.
+
+Names follow the field's own: `y, sr` for a signal and its rate, `S` for a spectrogram (bins,
+frames), *frame* for one of its columns, *slice* for the fixed block of frames that a network
+sees, *excerpt* for a stretch of audio read from a file.
+
+Paths are ``str`` as the operating system gives them, with undecodable bytes as surrogate escapes
+(:pep:`383`), so that a file of any name survives the way through.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.errors import BundleError
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What a file's tags say. Values are as written in the file, not normalised.
+
+    Attributes
+    ----------
+    genres, moods, groupings : tuple of str
+        A file may hold several values of each; empty where it holds none.
+    artist, album_artist, album, title : str
+        Empty where the file does not say.
+    duration_s : float or None
+        As the container claims; None where it does not say.
+    container : str
+        Lower-case family: ``mp3``, ``flac``, ``ogg``, ``opus``, ``mp4``, ``wav``, ``aiff``,
+        ``asf``, ``ape``, ``wavpack``, ``musepack``, or another that mutagen names.
+    dialect : str
+        Kind of tag that holds the genre, e.g. ``ID3v2.3``; empty where there is no tag.
+    """
+
+    genres: tuple[str, ...] = ()
+    artist: str = ""
+    album_artist: str = ""
+    album: str = ""
+    title: str = ""
+    moods: tuple[str, ...] = ()
+    groupings: tuple[str, ...] = ()
+    duration_s: float | None = None
+    container: str = ""
+    dialect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A music file that the catalogue knows.
+
+    Attributes
+    ----------
+    path : str
+        Absolute path, surrogate-escaped where its bytes are not UTF-8.
+    size, mtime_ns : int
+        Bytes and modification time when its tags were read.
+    tags : Tags
+    track_id : int
+        Number in the catalogue; stable while the file stays under its path.
+    audio_id : str
+        Hash of the encoded audio; empty until the track has been listened to once.
+    error : str
+        Why the file cannot be used; empty where all is well.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    tags: Tags
+    track_id: int = 0
+    audio_id: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Mono audio: `y` float32 (n_samples,), nominally within ±1, at `sr` hertz."""
+
+    y: FloatArray
+    sr: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A stretch of audio read from a file, `start_s` seconds into it."""
+
+    start_s: float
+    signal: Signal
+
+
+# --- the recipe: what a bundle carries so that training and inference hear the same ------------
+
+
+class Recipe:
+    """Base of the recipe's parts: to and from plain dicts, strict about unknown keys."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise BundleError(
+                f"{cls.__name__} has settings that this version does not know: {', '.join(unknown)}",
+                "upgrade earmark, or train the model again",
+            )
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class ExcerptConfig(Recipe):
+    """Which seconds of a track are listened to.
+
+    `n_excerpts` stretches of `excerpt_s` seconds, spread evenly over the track without its first
+    and last `margin` (a share of the duration: intros and outros say little about genre). Tracks
+    hardly longer than the excerpts together are taken whole, see `earmark.audio.excerpts`.
+    """
+
+    n_excerpts: int = 5
+    excerpt_s: float = 3.0
+    margin: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureConfig(Recipe):
+    """How a signal becomes a spectrogram, as in librosa's parameters of the same names.
+
+    `frontend` names an entry of `earmark.features.FRONTENDS`. The result is in decibels (power,
+    reference 1.0), clipped to [`db_min`, `db_max`] and quantised to uint8 over that range.
+    """
+
+    frontend: str = "mel"
+    sr: int = 22050
+    n_fft: int = 2048
+    hop_length: int = 512
+    n_mels: int = 128
+    fmin: float = 0.0
+    fmax: float = 11025.0
+    db_min: float = -60.0
+    db_max: float = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class SliceConfig(Recipe):
+    """Fixed blocks of `n_frames` spectrogram frames, one every `hop_frames`."""
+
+    n_frames: int = 128
+    hop_frames: int = 128
+
+
+VoteMode = Literal["majority", "confident", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class VoteConfig(Recipe):
+    """How slices decide about a track.
+
+    Attributes
+    ----------
+    mode : {'mean', 'majority', 'confident'}
+        Mean of the slices' probabilities; one slice one vote; one vote for each slice that is at
+        least `slice_confidence` sure.
+    min_confidence : float
+        A winner whose mean probability is lower is rejected.
+    min_agreement : float
+        A winner with a smaller share of the slices' votes is rejected.
+    slice_confidence : float
+        Used by ``confident`` only.
+    """
+
+    mode: VoteMode = "mean"
+    min_confidence: float = 0.0
+    min_agreement: float = 0.0
+    slice_confidence: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ListenConfig(Recipe):
+    """From file to slices: everything that has to be the same in training and inference."""
+
+    excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    slices: SliceConfig = field(default_factory=SliceConfig)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        parts = {"excerpts": ExcerptConfig, "features": FeatureConfig, "slices": SliceConfig}
+        known = {k: parts[k].from_dict(v) if k in parts else v for k, v in values.items()}
+        return super(ListenConfig, cls).from_dict(known)
+
+
+# --- what flows ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """What was heard of one track.
+
+    Attributes
+    ----------
+    X : ndarray of uint8, shape (n_slices, n_bins, n_frames)
+    start_s : ndarray of float32, shape (n_slices,)
+        Where each slice starts in the track.
+    audio_id : str
+    """
+
+    X: NDArray[np.uint8]
+    start_s: FloatArray
+    audio_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SliceProbs:
+    """A network's opinion on each slice: `proba` float32 (n_slices, n_classes), rows sum to 1."""
+
+    proba: FloatArray
+    start_s: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A track's genre, or None for "I don't know".
+
+    Attributes
+    ----------
+    genre : str or None
+    confidence : float
+        Mean probability of the winner over the voting slices, whether or not it was rejected.
+    agreement : float
+        Share of all slices whose own first choice is the winner.
+    proba : dict of str to float
+        Mean probability of every genre, most likely first.
+    n_slices : int
+    rejected : str
+        Why there is no genre; empty where there is one.
+    """
+
+    genre: str | None
+    confidence: float
+    agreement: float
+    proba: dict[str, float]
+    n_slices: int
+    rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TagChange:
+    """One intended write: `field` of the file at `path` goes from `before` to `after`.
+
+    `size` and `mtime_ns` are the file's when `before` was read; a file that differs from them
+    when the write is due has changed since, and is left alone.
+    """
+
+    path: str
+    field: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    size: int
+    mtime_ns: int
