@@ -1,0 +1,1 @@
+"""Scores and pictures of them. Only `earmark.evaluation.plots` imports matplotlib."""

@@ -1,0 +1,190 @@
+"""The model bundle: a folder with ``model.json``, ``model.onnx`` and their ``SHA256SUMS``.
+
+``model.json`` says everything that is needed to use the model (genres, what to listen to and how,
+how to vote) and to judge it (data, split, scores, licence). There are no pickles: opening a
+bundle from a stranger runs none of the stranger's code.
+
+The network takes ``slices``, uint8 (n, n_bins, n_frames), and gives ``logits``, float32
+(n, n_classes). Scaling of the input is part of the graph.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from earmark.errors import BundleError
+from earmark.types import ListenConfig, Recipe, VoteConfig
+
+FORMAT = 1
+META_NAME = "model.json"
+NETWORK_NAME = "model.onnx"
+SUMS_NAME = "SHA256SUMS"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleMeta(Recipe):
+    """Contents of ``model.json``.
+
+    Attributes
+    ----------
+    name : str
+    labels : tuple of str
+        Genres in the order of the network's outputs.
+    listen : ListenConfig
+    vote : VoteConfig
+        What the training found best; a person's own options come before it.
+    temperature : float
+        Divides the logits before the softmax.
+    data : mapping
+        Training data and split: tracks, artists and genres of each part, how it was split, seed.
+    scores : mapping
+        Measured on the test part, with n and how it was split.
+    training : mapping
+        Network, settings, versions, commit.
+    created, licence, format
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    listen: ListenConfig
+    vote: VoteConfig
+    temperature: float = 1.0
+    data: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""
+    licence: str = "unspecified"
+    format: int = FORMAT
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        made_for = values.get("format")
+        if made_for != FORMAT:
+            raise BundleError(
+                f"bundle format {made_for!r}, this version reads {FORMAT}",
+                "upgrade earmark, or train the model again",
+            )
+        parsed = dict(values)
+        try:
+            parsed["listen"] = ListenConfig.from_dict(values["listen"])
+            parsed["vote"] = VoteConfig.from_dict(values["vote"])
+            parsed["labels"] = tuple(str(label) for label in values["labels"])
+            return super(BundleMeta, cls).from_dict(parsed)
+        except (KeyError, TypeError) as e:
+            raise BundleError(f"{META_NAME} is incomplete: {e}", "get the bundle again") from e
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose checksums have been found right.
+
+    Attributes
+    ----------
+    path : Path
+    meta : BundleMeta
+    model_id : str
+        Hash of the recipe and the network; what was computed with the bundle is filed under it.
+    """
+
+    path: Path
+    meta: BundleMeta
+    model_id: str
+
+    @property
+    def network(self) -> Path:
+        return self.path / NETWORK_NAME
+
+
+def load(path: str | os.PathLike[str]) -> Bundle:
+    """Read and verify a bundle.
+
+    Raises
+    ------
+    BundleError
+        If it is not there, incomplete, altered since it was written, or asks for something that
+        this version cannot compute.
+    """
+    folder = Path(path)
+    if not (folder / META_NAME).is_file():
+        raise BundleError(
+            f"{folder} is not a model: it has no {META_NAME}",
+            "give the folder that `earmark train --out` wrote",
+        )
+    sums = _read_sums(folder)
+    for name in (META_NAME, NETWORK_NAME):
+        if sums.get(name) != _sha256(folder / name):
+            raise BundleError(
+                f"{folder / name} is not what it was when the model was written (wrong checksum)",
+                "get or train the model again",
+            )
+    try:
+        values = json.loads((folder / META_NAME).read_text(encoding="utf-8"))
+    except ValueError as e:
+        raise BundleError(f"{folder / META_NAME} is not JSON: {e}", "get the model again") from e
+    meta = BundleMeta.from_dict(values)
+    return Bundle(folder, meta, _model_id(meta, sums[NETWORK_NAME]))
+
+
+def write(path: str | os.PathLike[str], meta: BundleMeta, network: bytes) -> Bundle:
+    """Write a bundle so that `path` holds, at every instant, none, the old or the new one whole.
+
+    Raises
+    ------
+    BundleError
+        If `path` holds something other than a bundle, or cannot be written.
+    """
+    folder = Path(path)
+    if folder.exists() and not (folder / META_NAME).is_file() and any(folder.iterdir()):
+        raise BundleError(f"{folder} is not empty and holds no model", "choose another --out")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        fresh.chmod(0o755)
+        text = json.dumps(dataclasses.asdict(meta), indent=2, ensure_ascii=False) + "\n"
+        (fresh / META_NAME).write_text(text, encoding="utf-8")
+        (fresh / NETWORK_NAME).write_bytes(network)
+        sums = {name: _sha256(fresh / name) for name in (META_NAME, NETWORK_NAME)}
+        lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+        (fresh / SUMS_NAME).write_text(lines, encoding="utf-8")
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            folder.replace(old)
+            fresh.replace(folder)
+            shutil.rmtree(old)
+        else:
+            fresh.replace(folder)
+    except OSError as e:
+        raise BundleError(f"cannot write the model to {folder}: {e.strerror}") from e
+    return load(folder)
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    """Lines of ``sha256sum``; checking with `sha256sum -c SHA256SUMS` works as well."""
+    try:
+        lines = (folder / SUMS_NAME).read_text(encoding="utf-8").splitlines()
+    except OSError as e:
+        raise BundleError(f"{folder / SUMS_NAME} cannot be read", "get the model again") from e
+    pairs = (line.split(maxsplit=1) for line in lines if line.strip())
+    return {pair[1].lstrip("*"): pair[0] for pair in pairs if len(pair) == 2}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as e:
+        raise BundleError(f"{path} cannot be read", "get the model again") from e
+
+
+def _model_id(meta: BundleMeta, network_sum: str) -> str:
+    used = {"listen": meta.listen.to_dict(), "labels": meta.labels, "t": meta.temperature}
+    text = json.dumps(used, sort_keys=True) + network_sum
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,1 @@
+"""Networks over slices; the one place in `earmark.models` where torch is imported."""

@@ -1,0 +1,34 @@
+"""Networks by name. Names are resolved when asked for, so that listing them costs no torch."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from earmark.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORKS = {"cnn": "earmark.models.nets.cnn:SliceCNN"}
+
+
+def build(name: str, n_bins: int, n_frames: int, n_classes: int) -> nn.Module:
+    """A fresh network for slices of shape (n_bins, n_frames).
+
+    Raises
+    ------
+    ConfigError
+        If no network has that name.
+    MissingExtraError
+        If torch is not installed.
+    """
+    if name not in NETWORKS:
+        raise ConfigError(f"there is no network {name!r}", f"known: {', '.join(sorted(NETWORKS))}")
+    module, _, attribute = NETWORKS[name].partition(":")
+    try:
+        cls = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as e:
+        raise MissingExtraError(e.name or "torch", "train") from e
+    network: nn.Module = cls(n_bins, n_frames, n_classes)
+    return network

@@ -1,0 +1,72 @@
+"""Answers from a bundle's network, by onnxruntime on one thread."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from earmark.calibration import softmax
+from earmark.errors import BundleError
+from earmark.models.bundle import Bundle
+from earmark.types import FloatArray, SliceProbs, Slices
+
+# Bounds the memory that activations take, however many slices a track has.
+BATCH = 32
+
+
+class Classifier:
+    """A bundle ready to answer.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    n_threads : int
+        Of onnxruntime; 1 leaves scaling to processes.
+
+    Raises
+    ------
+    BundleError
+        If onnxruntime refuses the network, or its inputs and outputs do not fit the recipe.
+    """
+
+    def __init__(self, bundle: Bundle, n_threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = n_threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # The arena keeps the largest allocation for ever; without it a worker stays small.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = ort.InferenceSession(
+                str(bundle.network), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as e:
+            raise BundleError(
+                f"{bundle.network} is not a network that onnxruntime can run: {e}",
+                "get or train the model again",
+            ) from e
+        self.bundle = bundle
+        self._check_interface()
+
+    def _check_interface(self) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        labels = self.bundle.meta.labels
+        if [i.name for i in inputs] != ["slices"] or outputs[0].shape[-1] != len(labels):
+            raise BundleError(
+                f"{self.bundle.network} does not take slices and give {len(labels)} logits",
+                "get or train the model again",
+            )
+
+    def logits(self, X: NDArray[np.uint8]) -> FloatArray:
+        """Logits float32 (n_slices, n_classes) of slices uint8 (n_slices, n_bins, n_frames)."""
+        parts = [
+            self._session.run(["logits"], {"slices": X[i : i + BATCH]})[0]
+            for i in range(0, len(X), BATCH)
+        ]
+        return np.concatenate(parts)
+
+    def slice_probs(self, slices: Slices) -> SliceProbs:
+        """Calibrated probabilities of every slice of a track."""
+        proba = softmax(self.logits(slices.X), self.bundle.meta.temperature)
+        return SliceProbs(proba, slices.start_s)

@@ -1,0 +1,4 @@
+"""Training of networks on stored slices, and their export.
+
+Only `earmark.training.settings` is imported without torch.
+"""

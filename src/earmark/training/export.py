@@ -1,0 +1,65 @@
+"""From a trained torch network to ONNX, proven to answer alike."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from torch import nn
+
+from earmark.errors import BundleError
+
+TOLERANCE = 1e-3
+
+
+def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
+    """Serialise `network` as ONNX with input ``slices`` (uint8) and output ``logits``.
+
+    Raises
+    ------
+    BundleError
+        If onnxruntime's logits differ from torch's by more than `TOLERANCE`.
+    """
+    network = network.eval()
+    rng = np.random.default_rng(0)
+    slices = rng.integers(0, 256, (2, n_bins, n_frames), dtype=np.uint8)
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # The exporter warns about its own internals, which nobody here can act on.
+        warnings.simplefilter("ignore")
+        level = logging.getLogger("torch.onnx").level
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        try:
+            program = torch.onnx.export(
+                network,
+                (torch.from_numpy(slices),),
+                input_names=["slices"],
+                output_names=["logits"],
+                dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+                dynamo=True,
+                verbose=False,
+            )
+        finally:
+            logging.getLogger("torch.onnx").setLevel(level)
+    assert program is not None
+    program.save(buffer)
+    exported = buffer.getvalue()
+    _prove_parity(network, exported, n_bins, n_frames)
+    return exported
+
+
+def _prove_parity(network: nn.Module, exported: bytes, n_bins: int, n_frames: int) -> None:
+    session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(1)
+    for n in (1, 5):
+        slices = rng.integers(0, 256, (n, n_bins, n_frames), dtype=np.uint8)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(slices)).numpy()
+        found = session.run(["logits"], {"slices": slices})[0]
+        difference = float(np.abs(found - expected).max())
+        if not difference <= TOLERANCE:
+            raise BundleError(f"the exported network differs from the trained one by {difference}")

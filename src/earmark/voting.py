@@ -1,0 +1,88 @@
+"""From slice probabilities to a track's genre, or to "I don't know".
+
+Every mode is symmetric in the slices: their order, and how they were batched, change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.types import Decision, FloatArray, VoteConfig
+
+
+def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Decision:
+    """Let the slices of one track vote.
+
+    Parameters
+    ----------
+    proba : ndarray, shape (n_slices, n_classes)
+        Slice probabilities; rows sum to 1.
+    labels : sequence of str, length n_classes
+    config : VoteConfig
+
+    Returns
+    -------
+    Decision
+        `proba` is always the mean over all slices; in mode ``confident``, `confidence` is the
+        winner's mean over the slices that voted.
+
+    Raises
+    ------
+    ValueError
+        If there is no slice, or `labels` does not fit.
+    """
+    if proba.ndim != 2 or len(proba) == 0 or proba.shape[1] != len(labels):
+        raise ValueError(f"proba of shape {proba.shape} does not fit {len(labels)} labels")
+    # Summed in float64 so that the order of the slices cannot tip a near tie.
+    proba = proba.astype(np.float64)
+    mean = proba.mean(axis=0)
+    first_choice = proba.argmax(axis=1)
+    voters = _voters(proba, config)
+    ranked = np.argsort(-mean, kind="stable")
+    mean_proba = {labels[i]: round(float(mean[i]), 6) for i in ranked}
+    if not voters.any():
+        winner = int(ranked[0])
+        confidence = float(mean[winner])
+        reason = f"no slice is {config.slice_confidence:.0%} sure"
+    else:
+        winner = _winner(proba[voters], mean, config)
+        confidence = float(proba[voters, winner].mean())
+        reason = ""
+    agreement = float((first_choice == winner).mean())
+    reason = reason or _doubt(labels[winner], confidence, agreement, config)
+    return Decision(
+        genre=None if reason else labels[winner],
+        confidence=round(confidence, 6),
+        agreement=round(agreement, 6),
+        proba=mean_proba,
+        n_slices=len(proba),
+        rejected=reason,
+    )
+
+
+def _voters(proba: NDArray[np.float64], config: VoteConfig) -> NDArray[np.bool_]:
+    if config.mode == "confident":
+        return np.asarray(proba.max(axis=1) >= config.slice_confidence)
+    return np.ones(len(proba), dtype=bool)
+
+
+def _winner(votes: NDArray[np.float64], mean: NDArray[np.float64], config: VoteConfig) -> int:
+    if config.mode == "mean":
+        return int(mean.argmax())
+    counts = np.bincount(votes.argmax(axis=1), minlength=votes.shape[1])
+    # A tie goes to the genre that the slices as a whole find likelier.
+    tied = np.flatnonzero(counts == counts.max())
+    return int(tied[mean[tied].argmax()])
+
+
+def _doubt(genre: str, confidence: float, agreement: float, config: VoteConfig) -> str:
+    if confidence < config.min_confidence:
+        return f"{genre} is only {confidence:.0%} likely, {config.min_confidence:.0%} asked for"
+    if agreement < config.min_agreement:
+        return (
+            f"only {agreement:.0%} of the slices say {genre}, {config.min_agreement:.0%} asked for"
+        )
+    return ""

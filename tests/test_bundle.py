@@ -1,0 +1,147 @@
+"""Bundles: whole or refused."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs earmark[train]")
+
+from earmark.errors import BundleError
+from earmark.models import bundle as bundles
+from earmark.models import registry
+from earmark.models.bundle import Bundle, BundleMeta
+from earmark.models.runtime import BATCH, Classifier
+from earmark.training.export import to_onnx
+from earmark.types import FeatureConfig, ListenConfig, SliceConfig, Slices, VoteConfig
+
+META = BundleMeta(
+    name="toy",
+    labels=("Jazz", "Rock"),
+    listen=ListenConfig(features=FeatureConfig(n_mels=16), slices=SliceConfig(16, 16)),
+    vote=VoteConfig(min_confidence=0.4),
+    temperature=1.5,
+    data={"n_tracks": 7},
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> bytes:
+    return to_onnx(registry.build("cnn", 16, 16, 2), 16, 16)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, network: bytes) -> Bundle:
+    return bundles.write(tmp_path / "model", META, network)
+
+
+def reseal(folder: Path) -> None:
+    """Make the checksums fit again after `model.json` was edited by a test."""
+    lines = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in ("model.json", "model.onnx")
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def edit(folder: Path, **changes: object) -> None:
+    values = json.loads((folder / "model.json").read_text()) | changes
+    (folder / "model.json").write_text(json.dumps(values))
+    reseal(folder)
+
+
+def test_what_is_written_is_read(bundle: Bundle) -> None:
+    again = bundles.load(bundle.path)
+    assert again.meta == META
+    assert again.model_id == bundle.model_id
+    assert sorted(p.name for p in bundle.path.iterdir()) == [
+        "SHA256SUMS",
+        "model.json",
+        "model.onnx",
+    ]
+
+
+def test_checksums_are_those_of_sha256sum(bundle: Bundle) -> None:
+    subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=bundle.path, check=True)
+
+
+def test_writing_again_replaces_the_bundle_and_leaves_nothing_else(
+    bundle: Bundle, network: bytes
+) -> None:
+    newer = BundleMeta(**{**{f: getattr(META, f) for f in META.__slots__}, "name": "newer"})
+    assert bundles.write(bundle.path, newer, network).meta.name == "newer"
+    assert [p.name for p in bundle.path.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.onnx"])
+def test_an_altered_file_is_refused(bundle: Bundle, name: str) -> None:
+    with (bundle.path / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(BundleError, match=f"{name} is not what it was .*wrong checksum"):
+        bundles.load(bundle.path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "SHA256SUMS"])
+def test_a_missing_file_is_refused(bundle: Bundle, name: str) -> None:
+    (bundle.path / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} cannot be read"):
+        bundles.load(bundle.path)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"is not a model: it has no model\.json"):
+        bundles.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format": 99}, "bundle format 99, this version reads 1"),
+        ({"sparkle": 1}, "settings that this version does not know: sparkle"),
+        ({"vote": {"mode": "mean", "quorum": 3}}, "VoteConfig has settings .*quorum"),
+        (
+            {"listen": {"features": {"frontend": "telepathy"}}},
+            "frontend 'telepathy'",
+        ),
+        ({"labels": None}, r"model\.json is incomplete"),
+    ],
+)
+def test_what_this_version_cannot_compute_is_refused(
+    bundle: Bundle, changes: dict[str, object], reason: str
+) -> None:
+    edit(bundle.path, **changes)
+    with pytest.raises(BundleError, match=reason):
+        bundles.load(bundle.path)
+
+
+def test_a_folder_with_other_things_is_not_overwritten(tmp_path: Path, network: bytes) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(BundleError, match="is not empty and holds no model"):
+        bundles.write(tmp_path, META, network)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_network_of_another_number_of_genres_is_refused(bundle: Bundle) -> None:
+    edit(bundle.path, labels=["Jazz", "Rock", "Polka"])
+    with pytest.raises(BundleError, match="give 3 logits"):
+        Classifier(bundles.load(bundle.path))
+
+
+def test_rubbish_in_place_of_a_network_is_refused(bundle: Bundle) -> None:
+    bundle.network.write_bytes(b"not onnx")
+    reseal(bundle.path)
+    with pytest.raises(BundleError, match="not a network that onnxruntime can run"):
+        Classifier(bundles.load(bundle.path))
+
+
+def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(bundle: Bundle) -> None:
+    classifier = Classifier(bundle)
+    X = np.random.default_rng(0).integers(0, 256, (2 * BATCH + 3, 16, 16), dtype=np.uint8)
+    slices = Slices(X, np.arange(len(X), dtype=np.float32), "x")
+    probs = classifier.slice_probs(slices)
+    np.testing.assert_allclose(probs.proba.sum(axis=1), 1, atol=1e-6)
+    one_by_one = np.concatenate([classifier.logits(X[i : i + 1]) for i in range(len(X))])
+    np.testing.assert_allclose(classifier.logits(X), one_by_one, atol=1e-4)
