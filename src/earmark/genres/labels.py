@@ -1,0 +1,212 @@
+"""One label a track for training, out of the several genres that tags hold.
+
+The rule
+--------
+1. A merge (`earmark.genres.merges`) replaces a whole value of the tag, or one genre of it.
+2. Genres that are no style ("Instrumental", "Oldies") count only where `only` or a merge names
+   them. With `only`, a genre counts as the nearest of itself and its ancestors that is named there.
+3. Genres that fewer than `min_tracks` tracks hold are dropped, deepest in the tree first; with
+   `roll_up` they count as their parent genre instead.
+4. A track's label is the one genre that is left. A genre beside its own ancestor ("Hard Rock",
+   "Rock") is no contradiction: the more specific one is meant. Two genres left that are not of one
+   line ("Rock", "Jazz") are one, and the track is not used.
+5. Labels that contradictions have left with too few tracks are dropped as in step 3.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from earmark.genres.merges import resolve_merges
+from earmark.genres.names import canonical, fold, one_spelling, parse
+from earmark.genres.tree import ancestors, is_style
+
+Values = tuple[str, ...]
+Genres = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChoice:
+    """What `choose_labels` decided.
+
+    Attributes
+    ----------
+    labels : tuple of (str or None)
+        One a track, in the order given.
+    counts : dict of str to int
+        Tracks of each label, most frequent first.
+    dropped : dict of str to int
+        Genres left out for too few tracks, with how many they had.
+    rolled_up : dict of str to str
+        Genres that count as their parent for having too few tracks.
+    n_unlabelled : int
+        Tracks whose tags name no genre.
+    n_ambiguous : int
+        Tracks with two or more of the chosen genres.
+    n_left_out : int
+        Tracks none of whose genres was chosen.
+    """
+
+    labels: tuple[str | None, ...]
+    counts: dict[str, int]
+    dropped: dict[str, int]
+    rolled_up: dict[str, str]
+    n_unlabelled: int
+    n_ambiguous: int
+    n_left_out: int
+
+
+def choose_labels(
+    tracks_genres: Sequence[Values],
+    *,
+    merges: Mapping[str, str] | None = None,
+    min_tracks: int = 1,
+    roll_up: bool = False,
+    only: Collection[str] = (),
+) -> LabelChoice:
+    """Choose the labels to learn, and each track's one label; the rule is the module's docstring.
+
+    Parameters
+    ----------
+    tracks_genres : sequence of tuple of str
+        Each track's genre values, as its file has them or parsed.
+    merges : mapping of str to str, optional
+        From `parse_merges` or `read_merges`.
+    min_tracks : int
+        A label needs at least so many tracks.
+    roll_up : bool
+        Whether genres with too few tracks go to their parents rather than away.
+    only : collection of str
+        Labels to choose from; empty: all.
+
+    Raises
+    ------
+    ConfigError
+        The merges go round in a circle.
+    """
+    # Libraries hold few distinct combinations of genres: every step works on those.
+    n_tracks = Counter(tracks_genres)
+    targets = resolve_merges(merges or {})
+    wanted = _Wanted(frozenset(map(canonical, only)), frozenset(targets.values()))
+    named = _named_genres(n_tracks, targets)
+    thinning = _Thinning(min_tracks, wanted if roll_up else None)
+    chosen = thinning.run(n_tracks, _wanted_genres(named, wanted), count=lambda genres: genres)
+    ambiguous = {values for values, genres in chosen.items() if len(_deepest(genres)) > 1}
+    sure = {values: genres for values, genres in chosen.items() if values not in ambiguous}
+    sure = thinning.run(n_tracks, sure, count=_deepest)
+
+    label_of = {values: next(iter(_deepest(genres)), None) for values, genres in sure.items()}
+    counts: Counter[str] = Counter()
+    for values, label in label_of.items():
+        if label is not None:
+            counts[label] += n_tracks[values]
+    n_unlabelled = sum(n_tracks[values] for values, genres in named.items() if not genres)
+    n_ambiguous = sum(n_tracks[values] for values in ambiguous)
+    return LabelChoice(
+        labels=tuple(label_of.get(values) for values in tracks_genres),
+        counts=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        dropped=thinning.dropped,
+        rolled_up=thinning.rolled_up,
+        n_unlabelled=n_unlabelled,
+        n_ambiguous=n_ambiguous,
+        n_left_out=len(tracks_genres) - sum(counts.values()) - n_unlabelled - n_ambiguous,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which genres may be labels."""
+
+    only: Genres
+    merge_targets: Genres
+
+    def nearest(self, line: Iterable[str]) -> str | None:
+        """The first of a genre and its ancestors that may be a label."""
+        for name in line:
+            if name in self.only:
+                return name
+            if not self.only and (is_style(name) or name in self.merge_targets):
+                return name
+        return None
+
+
+@dataclass(slots=True)
+class _Thinning:
+    """Drops or rolls up genres with too few tracks, and remembers which."""
+
+    min_tracks: int
+    roll_up_to: _Wanted | None
+    dropped: dict[str, int] = field(default_factory=dict)
+    rolled_up: dict[str, str] = field(default_factory=dict)
+
+    def run(
+        self,
+        n_tracks: Mapping[Values, int],
+        genres_of: Mapping[Values, Genres],
+        count: Callable[[Genres], Iterable[str]],
+    ) -> dict[Values, Genres]:
+        """`genres_of` without the rare ones; `count` says for which genres a track counts."""
+        left = dict(genres_of)
+        deepest = max((_depth(name) for genres in left.values() for name in genres), default=-1)
+        # What leaves one level can only add to the levels above it, so one pass upwards will do.
+        for depth in range(deepest, -1, -1):
+            counts: Counter[str] = Counter()
+            for values, genres in left.items():
+                counts.update(dict.fromkeys(count(genres), n_tracks[values]))
+            level = {name for genres in left.values() for name in genres if _depth(name) == depth}
+            rare = [name for name in sorted(level) if counts[name] < self.min_tracks]
+            targets = {name: self._target(name, counts[name]) for name in rare}
+            for values, genres in left.items():
+                if any(name in targets for name in genres):
+                    left[values] = _present(targets.get(name, name) for name in genres)
+        return left
+
+    def _target(self, name: str, n: int) -> str | None:
+        target = self.roll_up_to.nearest(ancestors(name)) if self.roll_up_to else None
+        if target is not None:
+            self.rolled_up[name] = target
+        elif n:  # else all its tracks have gone to a more specific genre, or are ambiguous
+            self.dropped[name] = n
+        return target
+
+
+def _named_genres(
+    n_tracks: Mapping[Values, int], targets: Mapping[str, str]
+) -> dict[Values, Genres]:
+    """Canonical genres of each combination of values, merges applied, one spelling for each."""
+    merged = {values: tuple(_merged(values, targets)) for values in n_tracks}
+    counts: Counter[str] = Counter()
+    for values, genres in merged.items():
+        counts.update(dict.fromkeys(genres, n_tracks[values]))
+    spelling = one_spelling(counts)
+    return {values: frozenset(spelling[g] for g in genres) for values, genres in merged.items()}
+
+
+def _merged(values: Values, targets: Mapping[str, str]) -> Iterable[str]:
+    for value in values:
+        if (target := targets.get(fold(value))) is not None:
+            yield target
+        else:
+            yield from (targets.get(fold(name), name) for name in parse([value]))
+
+
+def _wanted_genres(named: Mapping[Values, Genres], wanted: _Wanted) -> dict[Values, Genres]:
+    def label(name: str) -> str | None:
+        return wanted.nearest((name, *ancestors(name)) if wanted.only else (name,))
+
+    return {values: _present(map(label, genres)) for values, genres in named.items()}
+
+
+def _present(names: Iterable[str | None]) -> Genres:
+    return frozenset(name for name in names if name is not None)
+
+
+def _deepest(genres: Genres) -> Genres:
+    """Those genres that are not an ancestor of another one."""
+    return genres - {above for name in genres for above in ancestors(name)}
+
+
+def _depth(name: str) -> int:
+    return len(ancestors(name))
