@@ -1,7 +1,8 @@
 """Sound out of music files: which seconds, decoded, mixed, resampled; and what identifies it."""
 
 from earmark.audio.excerpts import plan as plan_excerpts
+from earmark.audio.identity import audio_id, packet_hash
 from earmark.audio.reading import read_excerpts
 from earmark.audio.source import AudioInfo, probe
 
-__all__ = ["AudioInfo", "plan_excerpts", "probe", "read_excerpts"]
+__all__ = ["AudioInfo", "audio_id", "packet_hash", "plan_excerpts", "probe", "read_excerpts"]

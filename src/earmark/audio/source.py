@@ -24,6 +24,7 @@ import av.error
 from av.packet import Packet
 from av.stream import Discard
 
+from earmark.audio.regions import end_of_audio
 from earmark.errors import AudioError
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ class Source:
         self.path = os.fspath(path)
         self._cause: Exception | None = None
         with contextlib.ExitStack() as stack:
-            self._container = stack.enter_context(
-                self._open_container(stack.enter_context(open_regular(self.path)))
-            )
+            file = stack.enter_context(open_regular(self.path))
+            self._container = stack.enter_context(self._open_container(file))
             if not self._container.streams.audio:
                 raise AudioError(self.path, "holds no sound, only pictures or other data")
             self._stream = self._container.streams.audio[0]
@@ -124,7 +124,8 @@ class Source:
             "probesize": str(_PROBE_BYTES),
         }
         try:
-            return av.open(file, "r", metadata_errors="replace", container_options=options)
+            view = _Untailed(file)
+            return av.open(view, "r", metadata_errors="replace", container_options=options)
         except av.error.FFmpegError as e:
             raise AudioError(
                 self.path, "not a music file, or damaged at its beginning", _detail(e)
@@ -199,6 +200,24 @@ class Source:
         error = AudioError(self.path, "its sound cannot be decoded", _detail(self._cause))
         error.__cause__ = self._cause
         return error
+
+
+class _Untailed:
+    """A file without the tags at its end, which MP3 and FLAC demuxers would take for sound."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._end = end_of_audio(file)
+        self.tell = file.tell
+        file.seek(0)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            return self._file.seek(self._end + offset)
+        return self._file.seek(offset, whence)
+
+    def read(self, n: int) -> bytes:
+        return self._file.read(max(0, min(n, self._end - self._file.tell())))
 
 
 def probe(path: str | os.PathLike[str]) -> AudioInfo:
