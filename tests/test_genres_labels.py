@@ -44,7 +44,7 @@ def test_rare_genres_roll_up() -> None:
     given_tracks = tracks((1, "Funeral Doom"), (1, "Doom Metal"), (2, "Metal"), (1, "Polka"))
     choice = choose_labels(given_tracks, min_tracks=4, roll_up=True)
     assert choice.counts == {"Metal": 4}
-    assert choice.rolled_up == {
+    assert choice.merged == {
         "Funeral Doom": "Doom Metal",
         "Doom Metal": "Metal",
         "Polka": "Folk",
@@ -95,14 +95,25 @@ def test_only_takes_the_nearest_that_is_named() -> None:
     )
     choice = choose_labels(given_tracks, only=["metal", "rock"])
     assert choice.labels == ("Metal", "Metal", "Rock", None, "Metal")
+    assert choice.merged == {
+        "Female Fronted Metal": "Metal",
+        "Funeral Doom": "Metal",
+        "Grunge": "Rock",
+    }
     assert choice.n_left_out == 1
 
 
 def test_merges_apply_to_raw_values_and_to_genres() -> None:
     merges = parse_merges(["Concertos = Classical", "Folk/Rock=Folk", "Trash Metal=Punk"])
-    given_tracks = [("Concertos",), ("concerto; Opera",), ("Folk/Rock",), ("Thrash Metal",)]
+    given_tracks = [("Concertos",), ("concerto; Jazz",), ("Folk/Rock",), ("Thrash Metal",)]
     choice = choose_labels(given_tracks, merges=merges)
-    assert choice.labels == ("Classical", "Opera", "Folk", "Punk")
+    assert choice.labels == ("Classical", None, "Folk", "Punk")
+    assert choice.merged == {
+        "Concertos": "Classical",
+        "Concerto": "Classical",
+        "Folk/Rock": "Folk",
+        "Thrash Metal": "Punk",
+    }
 
 
 def test_what_is_written_wins_over_what_it_is_an_alias_of() -> None:

@@ -16,7 +16,7 @@ The rule
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from earmark.genres.merges import resolve_merges
@@ -39,8 +39,8 @@ class LabelChoice:
         Tracks of each label, most frequent first.
     dropped : dict of str to int
         Genres left out for too few tracks, with how many they had.
-    rolled_up : dict of str to str
-        Genres that count as their parent for having too few tracks.
+    merged : dict of str to str
+        Genres that count as another, step by step: by a merge, by `only`, or rolled up.
     n_unlabelled : int
         Tracks whose tags name no genre.
     n_ambiguous : int
@@ -52,7 +52,7 @@ class LabelChoice:
     labels: tuple[str | None, ...]
     counts: dict[str, int]
     dropped: dict[str, int]
-    rolled_up: dict[str, str]
+    merged: dict[str, str]
     n_unlabelled: int
     n_ambiguous: int
     n_left_out: int
@@ -89,10 +89,12 @@ def choose_labels(
     # Libraries hold few distinct combinations of genres: every step works on those.
     n_tracks = Counter(tracks_genres)
     targets = resolve_merges(merges or {})
-    wanted = _Wanted(frozenset(map(canonical, only)), frozenset(targets.values()))
-    named = _named_genres(n_tracks, targets)
-    thinning = _Thinning(min_tracks, wanted if roll_up else None)
-    chosen = thinning.run(n_tracks, _wanted_genres(named, wanted), count=lambda genres: genres)
+    wanted = _Wanted.of(only, targets.values())
+    merged: dict[str, str] = {}
+    named = _named_genres(n_tracks, targets, merged)
+    thinning = _Thinning(min_tracks, wanted if roll_up else None, merged)
+    chosen = _wanted_genres(named, wanted, merged)
+    chosen = thinning.run(n_tracks, chosen, count=lambda genres: genres)
     ambiguous = {values for values, genres in chosen.items() if len(_deepest(genres)) > 1}
     sure = {values: genres for values, genres in chosen.items() if values not in ambiguous}
     sure = thinning.run(n_tracks, sure, count=_deepest)
@@ -108,7 +110,7 @@ def choose_labels(
         labels=tuple(label_of.get(values) for values in tracks_genres),
         counts=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         dropped=thinning.dropped,
-        rolled_up=thinning.rolled_up,
+        merged=merged,
         n_unlabelled=n_unlabelled,
         n_ambiguous=n_ambiguous,
         n_left_out=len(tracks_genres) - sum(counts.values()) - n_unlabelled - n_ambiguous,
@@ -117,19 +119,25 @@ def choose_labels(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Which genres may be labels."""
+    """Which genres may be labels: keys of those named by `only`, and by merges."""
 
     only: Genres
     merge_targets: Genres
 
+    @classmethod
+    def of(cls, only: Iterable[str], merge_targets: Iterable[str]) -> _Wanted:
+        return cls(
+            frozenset(fold(canonical(name)) for name in only), frozenset(map(fold, merge_targets))
+        )
+
     def nearest(self, line: Iterable[str]) -> str | None:
         """The first of a genre and its ancestors that may be a label."""
-        for name in line:
-            if name in self.only:
-                return name
-            if not self.only and (is_style(name) or name in self.merge_targets):
-                return name
-        return None
+        return next(filter(self._is_wanted, line), None)
+
+    def _is_wanted(self, name: str) -> bool:
+        if self.only:
+            return fold(name) in self.only
+        return is_style(name) or fold(name) in self.merge_targets
 
 
 @dataclass(slots=True)
@@ -138,8 +146,8 @@ class _Thinning:
 
     min_tracks: int
     roll_up_to: _Wanted | None
+    merged: dict[str, str]
     dropped: dict[str, int] = field(default_factory=dict)
-    rolled_up: dict[str, str] = field(default_factory=dict)
 
     def run(
         self,
@@ -166,37 +174,43 @@ class _Thinning:
     def _target(self, name: str, n: int) -> str | None:
         target = self.roll_up_to.nearest(ancestors(name)) if self.roll_up_to else None
         if target is not None:
-            self.rolled_up[name] = target
+            self.merged[name] = target
         elif n:  # else all its tracks have gone to a more specific genre, or are ambiguous
             self.dropped[name] = n
         return target
 
 
 def _named_genres(
-    n_tracks: Mapping[Values, int], targets: Mapping[str, str]
+    n_tracks: Mapping[Values, int], targets: Mapping[str, str], merged: dict[str, str]
 ) -> dict[Values, Genres]:
     """Canonical genres of each combination of values, merges applied, one spelling for each."""
-    merged = {values: tuple(_merged(values, targets)) for values in n_tracks}
+    named = {values: tuple(_named(values, targets, merged)) for values in n_tracks}
     counts: Counter[str] = Counter()
-    for values, genres in merged.items():
+    for values, genres in named.items():
         counts.update(dict.fromkeys(genres, n_tracks[values]))
     spelling = one_spelling(counts)
-    return {values: frozenset(spelling[g] for g in genres) for values, genres in merged.items()}
+    return {values: frozenset(spelling[g] for g in genres) for values, genres in named.items()}
 
 
-def _merged(values: Values, targets: Mapping[str, str]) -> Iterable[str]:
+def _named(values: Values, targets: Mapping[str, str], merged: dict[str, str]) -> Iterator[str]:
     for value in values:
-        if (target := targets.get(fold(value))) is not None:
+        for name in (value,) if fold(value) in targets else parse([value]):
+            target = targets.get(fold(name), name)
+            if target != name:
+                merged[name] = target
             yield target
-        else:
-            yield from (targets.get(fold(name), name) for name in parse([value]))
 
 
-def _wanted_genres(named: Mapping[Values, Genres], wanted: _Wanted) -> dict[Values, Genres]:
-    def label(name: str) -> str | None:
-        return wanted.nearest((name, *ancestors(name)) if wanted.only else (name,))
-
-    return {values: _present(map(label, genres)) for values, genres in named.items()}
+def _wanted_genres(
+    named: Mapping[Values, Genres], wanted: _Wanted, merged: dict[str, str]
+) -> dict[Values, Genres]:
+    """Each combination's genres, as those that may be labels."""
+    names = frozenset[str]().union(*named.values())
+    label = {name: wanted.nearest((name, *ancestors(name))) for name in sorted(names)}
+    if not wanted.only:
+        label = {name: found if found == name else None for name, found in label.items()}
+    merged.update({name: found for name, found in label.items() if found not in (None, name)})
+    return {values: _present(map(label.get, genres)) for values, genres in named.items()}
 
 
 def _present(names: Iterable[str | None]) -> Genres:
