@@ -1,0 +1,32 @@
+"""The music library: its files, what is known of them, and what is planned for them."""
+
+from earmark.library.catalogue import Catalogue, Summary
+from earmark.library.plan import (
+    Action,
+    Plan,
+    PlanItem,
+    TagMode,
+    changes,
+    is_wanted,
+    make_plan,
+)
+from earmark.library.sheet import export_csv, import_csv
+from earmark.library.walk import AUDIO_EXTENSIONS, Found, WalkProblem, walk
+
+__all__ = [
+    "AUDIO_EXTENSIONS",
+    "Action",
+    "Catalogue",
+    "Found",
+    "Plan",
+    "PlanItem",
+    "Summary",
+    "TagMode",
+    "WalkProblem",
+    "changes",
+    "export_csv",
+    "import_csv",
+    "is_wanted",
+    "make_plan",
+    "walk",
+]

@@ -1,0 +1,85 @@
+"""The catalogue's tables, and how an older catalogue becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from earmark.errors import LibraryError
+
+# "ERMK" in SQLite's header tells our file from another program's.
+_APPLICATION_ID = 0x45524D4B
+
+# Entry n takes the schema from version n to n + 1. Never edit one that was released: append.
+_MIGRATIONS = (
+    """
+    CREATE TABLE tracks (
+        track_id     INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given out again
+        path         BLOB NOT NULL UNIQUE,               -- bytes: names need not be text
+        size         INTEGER NOT NULL,
+        mtime_ns     INTEGER NOT NULL,
+        container    TEXT NOT NULL,
+        dialect      TEXT NOT NULL,
+        artist       TEXT NOT NULL,
+        album_artist TEXT NOT NULL,
+        album        TEXT NOT NULL,
+        title        TEXT NOT NULL,
+        genres       TEXT NOT NULL,                      -- JSON lists: files hold several
+        moods        TEXT NOT NULL,
+        groupings    TEXT NOT NULL,
+        duration_s   REAL,
+        error        TEXT NOT NULL,
+        audio_id     TEXT NOT NULL
+    );
+    CREATE TABLE listens (
+        audio_id     TEXT NOT NULL,
+        model_id     TEXT NOT NULL,
+        start_s      BLOB NOT NULL,                      -- little-endian float32
+        proba        BLOB NOT NULL,                      -- the same, slice after slice
+        PRIMARY KEY (audio_id, model_id)
+    );
+    """,
+)
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the tables in an empty file, or bring an older schema up to date.
+
+    Raises
+    ------
+    LibraryError
+        The file is another program's, or of a newer version of Earmark.
+    """
+    version = check(connection, path)
+    if version == len(_MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    # Another process may have been faster; only now is its work seen for sure.
+    for migration in _MIGRATIONS[check(connection, path) :]:
+        for statement in migration.split(";\n"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    connection.execute("COMMIT")
+
+
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's version, 0 for an empty file; LibraryError where it is not for us to use."""
+    application, version, n_tables = (
+        connection.execute(query).fetchone()[0]
+        for query in (
+            "PRAGMA application_id",
+            "PRAGMA user_version",
+            "SELECT count(*) FROM sqlite_master",
+        )
+    )
+    if n_tables and application != _APPLICATION_ID:
+        raise LibraryError(
+            f"{path} is a database of another program", "move it away and scan again"
+        )
+    if version > len(_MIGRATIONS):
+        raise LibraryError(
+            f"{path} was written by a newer version of earmark",
+            "upgrade earmark, or move the file away and scan again",
+        )
+    return int(version)

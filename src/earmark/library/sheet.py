@@ -1,0 +1,243 @@
+"""The plan as a table for a spreadsheet, and back.
+
+Written as CSV in UTF-8 with a byte order mark, without which Excel takes it for another encoding.
+Read with whatever Excel and LibreOffice make of it: other delimiters and encodings, columns moved,
+added or removed. Bytes of a path that are no text are written as ``\\xNN``. A cell that a
+spreadsheet would take for a formula gets a leading apostrophe, which is taken off again.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import dataclasses
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from earmark.errors import ConfigError, LibraryError
+from earmark.genres import fold, is_missing
+from earmark.library.plan import WRITING, Plan, PlanItem, TagMode, blank_item, in_albums, proposal
+from earmark.types import Tags, Track
+
+COLUMNS = (
+    *("path", "artist", "album", "title", "before", "genre"),
+    *("confidence", "agreement", "action", "track_id"),
+)
+_SEPARATOR = "; "
+# What spreadsheets take for the start of a formula, and our own mark, so that it can come off.
+_GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def export_csv(plan: Plan, path: Path) -> None:
+    """Write a plan for editing: all but the tracks that are to stay as they are.
+
+    In it, ``genre`` is there to be edited (several: ``Rock; Pop``). Emptied, or with its row
+    deleted, the track stays as it is; filled in where the model did not know, it is applied.
+
+    Raises
+    ------
+    LibraryError
+        The file cannot be written.
+    """
+    try:
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for item in plan.items:
+                if item.action != "keep":
+                    writer.writerow(map(_guarded, _cells(item)))
+    except OSError as e:
+        raise LibraryError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def import_csv(path: Path, tracks: Iterable[Track]) -> Plan:
+    """Read a plan that a person has edited.
+
+    Parameters
+    ----------
+    path : Path
+        What `export_csv` wrote, edited.
+    tracks : iterable of Track
+        The library as it is now. Rows are matched by ``track_id`` as long as the path agrees, else
+        by path.
+
+    Returns
+    -------
+    Plan
+        An item for each row. Rows that fit no track, or the same one twice, are errors that name
+        the line.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or has no ``genre`` column, or neither ``track_id`` nor ``path``.
+    """
+    rows = list(_read(path))
+    find = _finder(rows, tracks)
+    lines: dict[int, int] = {}
+    items = []
+    for row in rows:
+        track = find(row)
+        if track is None:
+            problem = "no such file in the library, or more than one"
+        elif track.track_id in lines:
+            problem = f"the same file is on line {lines[track.track_id]} already"
+        else:
+            lines[track.track_id] = row.line
+            items.append(_item(row, track))
+            continue
+        stranger = track or Track(row.path, 0, 0, Tags())
+        items.append(blank_item(stranger, "error", f"line {row.line} of {path.name}: {problem}"))
+    return in_albums(items)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What matters of a line; cells are as they were before `_guarded`."""
+
+    line: int
+    path: str
+    track_id: int
+    before: str
+    genres: tuple[str, ...]
+    action: str
+    confidence: float
+    agreement: float
+
+
+def _cells(item: PlanItem) -> tuple[str, ...]:
+    texts = (item.path, item.artist, item.album, item.title)
+    genres = (_SEPARATOR.join(item.before), _SEPARATOR.join(item.genres))
+    numbers = (f"{item.confidence:.3f}", f"{item.agreement:.3f}")
+    return (*texts, *genres, *numbers, item.action, str(item.track_id))
+
+
+def _item(row: _Row, track: Track) -> PlanItem:
+    if track.error:
+        return blank_item(track, "error", track.error)
+    if not row.genres:
+        return blank_item(track, "keep", "no genre in the table")
+    if row.action in WRITING:
+        mode = cast(TagMode, row.action)
+    else:  # typed in where the model had nothing to say
+        mode = "fill" if is_missing([row.before]) else "overwrite"
+    if mode == "fill" and not is_missing(track.tags.genres):
+        return blank_item(track, "keep", "has a genre by now")
+    item = proposal(track, row.genres, mode)
+    return dataclasses.replace(item, confidence=row.confidence, agreement=row.agreement)
+
+
+def _finder(rows: Iterable[_Row], tracks: Iterable[Track]) -> Callable[[_Row], Track | None]:
+    """What finds a row's track; of `tracks`, only those are kept that rows may mean."""
+    ids = {row.track_id for row in rows}
+    paths = {row.path for row in rows}
+    by_id: dict[int, Track] = {}
+    by_path: dict[str, list[Track]] = {}
+    for track in tracks:
+        if track.track_id in ids:
+            by_id[track.track_id] = track
+        if _shown(track.path) in paths:
+            by_path.setdefault(_shown(track.path), []).append(track)
+
+    def find(row: _Row) -> Track | None:
+        track = by_id.get(row.track_id)
+        # Numbers of another catalogue mean other files, so the path has to agree; but a
+        # spreadsheet without Unicode has put "?" for some letters of it.
+        if track is not None and _letters(row.path) in ("", _letters(_shown(track.path))):
+            return track
+        namesakes = by_path.get(row.path, [])
+        return namesakes[0] if len(namesakes) == 1 else None
+
+    return find
+
+
+def _read(path: Path) -> Iterator[_Row]:
+    text = _text(path)
+    delimiter, columns = _header(path, text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for cells in reader:
+            if reader.line_num == 1 or not any(cells):
+                continue
+            row = {name: cells[i].strip() for name, i in columns.items() if i < len(cells)}
+            yield _row(reader.line_num, {name: _unguarded(cell) for name, cell in row.items()})
+    except csv.Error as e:
+        raise ConfigError(f"{path}, line {reader.line_num}: {e}") from e
+
+
+def _row(line: int, row: dict[str, str]) -> _Row:
+    values = (part.strip() for part in row.get("genre", "").split(_SEPARATOR.strip()))
+    track_id = row.get("track_id", "")
+    return _Row(
+        line,
+        path=row.get("path", ""),
+        track_id=int(track_id) if re.fullmatch("[0-9]{1,18}", track_id) else 0,
+        before=row.get("before", ""),
+        genres=tuple({fold(value): value for value in values if value}.values()),
+        action=row.get("action", "").lower(),
+        confidence=_number(row.get("confidence", "")),
+        agreement=_number(row.get("agreement", "")),
+    )
+
+
+def _number(cell: str) -> float:
+    """A share, with the decimal comma of half the world; 0 where the cell holds no such thing."""
+    match = re.fullmatch(r"[01](?:[.,][0-9]*)?", cell)
+    return float(cell.replace(",", ".")) if match else 0.0
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as e:
+        raise ConfigError(f"{path} cannot be read: {e.strerror}") from e
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # Excel's plain "CSV" is in the code page of the machine
+        return content.decode("cp1252", "replace")
+
+
+def _header(path: Path, text: str) -> tuple[str, dict[str, int]]:
+    """Delimiter, and the place of each column that is there."""
+    first = text.splitlines()[:1]
+    delimiter, columns = ",", dict[str, int]()
+    for candidate in ",;\t":
+        names = [name.strip().lower() for name in next(csv.reader(first, delimiter=candidate), [])]
+        found = {name: names.index(name) for name in COLUMNS if name in names}
+        if len(found) > len(columns):
+            delimiter, columns = candidate, found
+    lacking = [name for name in ("genre", "track_id") if name not in columns]
+    if "path" in columns:
+        lacking = [name for name in lacking if name != "track_id"]
+    if lacking:
+        raise ConfigError(
+            f"{path}, line 1: no column named {' or '.join(lacking)}",
+            f"a plan has the columns {', '.join(COLUMNS)}",
+        )
+    return delimiter, columns
+
+
+def _guarded(text: str) -> str:
+    shown = _shown(text)
+    return f"'{shown}" if shown.startswith(_GUARDED) else shown
+
+
+def _unguarded(cell: str) -> str:
+    return cell.removeprefix("'")
+
+
+def _shown(text: str) -> str:
+    """Text as any program can read it: undecodable bytes as ``\\xNN``, one line, no NUL."""
+    readable = _SURROGATE.sub(lambda c: f"\\x{ord(c[0]) & 0xFF:02x}", text)
+    return " ".join(readable.replace("\0", " ").split())
+
+
+def _letters(shown: str) -> str:
+    return "".join(c for c in shown if c.isascii() and c.isalnum())
