@@ -1,7 +1,10 @@
-"""From decoded samples of any format to mono float32."""
+"""From decoded frames of any sample format to mono float32 within ±1."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,31 +17,71 @@ MAX_LEVEL = 100.0
 MAX_DAMAGED = 1e-3
 """Up to this share, damaged samples are set to zero as a trace; more is an error."""
 
-# Full scale and zero of FFmpeg's sample formats; float formats have ±1 around 0.
-_FULL_SCALE = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63}
-_ZERO = {"u1": 2.0**7}
+# FFmpeg's sample formats: type, full scale.
+_FORMATS: dict[str, tuple[type[np.generic], float]] = {
+    "u8": (np.uint8, 2.0**7),
+    "s16": (np.int16, 2.0**15),
+    "s32": (np.int32, 2.0**31),
+    "s64": (np.int64, 2.0**63),
+    "flt": (np.float32, 1.0),
+    "dbl": (np.float64, 1.0),
+}
 
 
-def mix(samples: NDArray[np.generic]) -> FloatArray:
-    """Mean over the channels, float32 (n_samples,), nominally within ±1.
+class Mixer:
+    """Puts the mean over the channels of successive frames into one array.
 
     FFmpeg's own downmix is not used: it is 3 dB louder than the mean and takes peaks over 1.
 
     Parameters
     ----------
-    samples : ndarray, shape (n_channels, n_samples)
-        Of any type that FFmpeg decodes to: uint8, int16, int32, int64, float32, float64.
+    frame : av.AudioFrame
+        The first; the others have to be like it.
+    n_samples : int
+        How many there is room for.
     """
-    kind = samples.dtype.str[1:]
-    # What does not fit into float32 becomes infinite here and is dealt with in `repair`.
-    with np.errstate(over="ignore", invalid="ignore"):
-        y: FloatArray = samples[0].astype(np.float32)
-        for channel in samples[1:]:
-            np.add(y, channel, out=y, casting="same_kind" if kind[0] == "f" else "unsafe")
-        y *= np.float32(1 / (len(samples) * _FULL_SCALE.get(kind, 1.0)))
-    if kind in _ZERO:
-        y -= np.float32(_ZERO[kind] / _FULL_SCALE[kind])
-    return y
+
+    def __init__(self, frame: av.AudioFrame, n_samples: int) -> None:
+        self._like = _kind(frame)
+        self._dtype, full_scale = _FORMATS[frame.format.name.removesuffix("p")]
+        self._planar = frame.format.is_planar
+        self._n_channels = frame.layout.nb_channels
+        self._gain = np.float32(1 / (full_scale * self._n_channels))
+        self._sum = np.zeros(n_samples, dtype=np.float32)
+        self.n_samples = 0
+
+    def accepts(self, frame: av.AudioFrame) -> bool:
+        """Whether `frame` has the rate, sample format and channels of the first."""
+        return _kind(frame) == self._like
+
+    @property
+    def full(self) -> bool:
+        return self.n_samples == self._sum.size
+
+    def add(self, frame: av.AudioFrame, begin: int = 0) -> None:
+        """Add the samples of `frame` from `begin` on, as far as there is room."""
+        n = frame.samples
+        room = self._sum[self.n_samples : self.n_samples + n - begin]
+        planes: Any = frame.planes
+        if self._planar:
+            for plane in planes:
+                room += np.frombuffer(plane, self._dtype, n)[begin : begin + room.size]
+        else:
+            packed = np.frombuffer(planes[0], self._dtype, n * self._n_channels)
+            for channel in packed.reshape(n, self._n_channels)[begin : begin + room.size].T:
+                room += channel
+        self.n_samples += room.size
+
+    def mean(self) -> FloatArray:
+        """Mono so far, float32 (n_samples,)."""
+        y = self._sum[: self.n_samples] * self._gain
+        if self._dtype is np.uint8:
+            y -= np.float32(1)
+        return y
+
+
+def _kind(frame: av.AudioFrame) -> tuple[int, str, int]:
+    return frame.sample_rate, frame.format.name, frame.layout.nb_channels
 
 
 def repair(y: FloatArray, path: str) -> FloatArray:
@@ -49,10 +92,10 @@ def repair(y: FloatArray, path: str) -> FloatArray:
     AudioError
         More than `MAX_DAMAGED` of the samples are beyond `MAX_LEVEL`, infinite or NaN.
     """
-    # Comparisons with NaN are false; min and max hand NaN on.
+    # NaN goes through min and max, and compares as false.
     if y.size == 0 or (y.min() >= -MAX_LEVEL and y.max() <= MAX_LEVEL):
         return y
-    good = np.abs(y) <= MAX_LEVEL
+    good: NDArray[np.bool_] = np.abs(y) <= MAX_LEVEL
     share = 1 - np.count_nonzero(good) / y.size
     if share > MAX_DAMAGED:
         raise AudioError(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from earmark.audio.excerpts import plan
-from earmark.audio.mono import mix, repair
+from earmark.audio.mono import Mixer, repair
 from earmark.audio.source import Source
 from earmark.errors import AudioError
 from earmark.types import Excerpt, ExcerptConfig, Signal
+
+if TYPE_CHECKING:
+    from earmark.audio.source import AudioPacket
 
 WARM_UP_S = 0.15
 """Decoded and thrown away after a seek: MP3 needs up to 511 bytes of earlier frames (0.13 s at
@@ -52,9 +54,11 @@ def read_excerpts(path: str | os.PathLike[str], config: ExcerptConfig, sr: int) 
     ConfigError
         `config` makes no sense.
     """
-    excerpts = _read_by_seeking(path, config)
-    if excerpts is None:
-        excerpts = _read_by_counting(path, config)
+    # Damaged samples may add up to what float32 cannot hold; `repair` deals with them.
+    with np.errstate(over="ignore", invalid="ignore"):
+        excerpts = _read_by_seeking(path, config)
+        if excerpts is None:
+            excerpts = _read_by_counting(path, config)
     _require_sound(os.fspath(path), excerpts)
     # Mixed to mono before: resampling all channels costs 6 times as much.
     return [
@@ -86,22 +90,25 @@ def _read_by_seeking(path: str | os.PathLike[str], config: ExcerptConfig) -> lis
             collector = _Collector(start_s, length_s)
             collectors.append(collector)
             _fill(collector, source)
-            if collector.length_s < length_s - _SLACK_S:
+            if not collector.length_s or collector.length_s < length_s - _SLACK_S:
                 return None
         return [c.excerpt(source.path) for c in collectors]
 
 
 def _fill(collector: _Collector, source: Source) -> None:
     for packet in source.packets():
-        packet_s = source.start_s(packet)
-        length_s = source.length_s(packet)
-        # Some containers can only be entered long before the place that was asked for.
-        if packet_s is not None and 0 < length_s < collector.start_s - WARM_UP_S - packet_s:
+        if not collector.begun and _ends_before(source, packet, collector.start_s - WARM_UP_S):
+            # Some containers can only be entered long before the place that was asked for.
             continue
         for frame in source.decode(packet):
-            collector.add(frame, source.start_s(frame))
+            collector.add(frame, None if collector.begun else source.start_s(frame))
         if collector.full:
             return
+
+
+def _ends_before(source: Source, packet: AudioPacket, time_s: float) -> bool:
+    start_s, length_s = source.start_s(packet), source.length_s(packet)
+    return start_s is not None and length_s > 0 and start_s + length_s < time_s
 
 
 def _read_by_counting(path: str | os.PathLike[str], config: ExcerptConfig) -> list[Excerpt]:
@@ -157,46 +164,44 @@ class _Collector:
         self.start_s = start_s
         self.full = False
         self._end_s = start_s + length_s
-        self._sr = 0
-        self._n_channels = 0
-        self._format: av.AudioFormat | None = None
-        self._skip = self._stop = self._n_samples = 0
-        self._blocks: list[NDArray[Any]] = []
+        self._sr = 1
+        self._mixer: Mixer | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._mixer is not None
 
     def add(self, frame: av.AudioFrame, at_s: float | None) -> None:
-        """Take a frame that starts `at_s` (None: where it should) if the excerpt needs it."""
-        if not self._blocks:
-            ahead = 0 if at_s is None else round((self.start_s - at_s) * frame.sample_rate)
+        """Take what belongs here of a frame that starts `at_s` (None: where it should)."""
+        if self.full:
+            return
+        ahead = 0
+        if self._mixer is None:
+            sr = frame.sample_rate
+            ahead = 0 if at_s is None else round((self.start_s - at_s) * sr)
             if ahead >= frame.samples:
                 return
-            self._sr, self._n_channels = frame.sample_rate, frame.layout.nb_channels
-            self._format = frame.format
-            self._skip = max(0, ahead)
-            self.start_s += max(0, -ahead) / self._sr
-            self._stop = self._skip + max(0, round((self._end_s - self.start_s) * self._sr))
-        elif frame.sample_rate != self._sr or frame.layout.nb_channels != self._n_channels:
+            self.start_s += max(0, -ahead) / sr
+            self._sr = sr
+            self._mixer = Mixer(frame, max(0, round((self._end_s - self.start_s) * sr)))
+        if self._mixer.accepts(frame):
+            self._mixer.add(frame, max(0, ahead))
+            self.full = self._mixer.full
+        else:
             # Another recording was glued on.
             self.full = True
-            return
-        self._blocks.append(frame.to_ndarray())
-        self._n_samples += frame.samples
-        self.full = self._n_samples >= self._stop
 
     @property
     def length_s(self) -> float:
-        n_kept = min(self._n_samples, self._stop) - self._skip
-        return max(0, n_kept) / self._sr if self._sr else 0.0
+        return self._mixer.n_samples / self._sr if self._mixer else 0.0
 
     def excerpt(self, path: str) -> Excerpt:
-        """What was collected, as mono at the file's own rate.
+        """What was collected, as mono at the file's own rate; there has to be something.
 
         Raises
         ------
         AudioError
             The samples are damaged.
         """
-        samples = np.concatenate(self._blocks, axis=1)
-        if self._format is not None and self._format.is_packed:
-            samples = samples.reshape(-1, self._n_channels).T
-        y = mix(samples[:, self._skip : self._stop])
-        return Excerpt(self.start_s, Signal(repair(y, path), self._sr))
+        assert self._mixer is not None
+        return Excerpt(self.start_s, Signal(repair(self._mixer.mean(), path), self._sr))

@@ -40,6 +40,7 @@ _DEMUXERS = (
 _BARE_STREAMS = frozenset({"aac", "ac3", "amr", "eac3", "loas"})
 # Enough to recognise a format and its codec; with FFmpeg's own 5 MB a WAV takes 16 ms to open.
 _PROBE_BYTES = 1 << 17
+_FAST_SEEK = 1 << 19  # AVFMT_FLAG_FAST_SEEK
 
 MIN_RATE_HZ, MAX_RATE_HZ = 2_000, 768_000
 """A sample rate outside of these comes from a damaged header."""
@@ -99,6 +100,8 @@ class Source:
                     other.discard = Discard.all
             # One thread a worker: FFmpeg's own would only get in the way of the other workers.
             self._stream.codec_context.thread_count = 1
+            if self._container.format.name != "mp3":
+                self._container.flags &= ~_FAST_SEEK
             self.info = self._read_info()
             self.extradata = bytes(self._stream.codec_context.extradata or b"")
             self._tick_s = float(self._stream.time_base or 1)
@@ -122,6 +125,9 @@ class Source:
             "format_whitelist": _DEMUXERS,
             "protocol_whitelist": "none",
             "probesize": str(_PROBE_BYTES),
+            # MP3 only: by its table of contents or in proportion to bytes, not by parsing all of
+            # the file up to there.
+            "fflags": "fastseek",
         }
         try:
             view = _Untailed(file)
