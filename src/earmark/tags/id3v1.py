@@ -1,0 +1,77 @@
+"""ID3v1: 128 bytes at the end of an MP3, whose genre is one number.
+
+Its text is cut after 30 characters and of no declared encoding (Latin-1 is assumed), so the tag
+is read only where no better one says anything. Writing changes the genre's byte alone, in tags that
+are already there: to the number of the genre if the list has it, else to 255, "none".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from mutagen.id3 import TCON
+
+GENRES: list[str] = TCON.GENRES
+NONE = b"\xff"
+_SIZE = 128
+_TEXTS = {"title": (3, 33), "artist": (33, 63), "album": (63, 93)}
+_FRAMES = {"TIT2": (3, 33), "TPE1": (33, 63), "TALB": (63, 93), "TYER": (93, 97)}
+
+
+def find(f: BinaryIO) -> bytes | None:
+    """The tag's 128 bytes, or None."""
+    size = f.seek(0, os.SEEK_END)
+    if size < _SIZE:
+        return None
+    f.seek(max(0, size - _SIZE - 3))
+    data = f.read()
+    tag = data[-_SIZE:]
+    # "TAG" is also part of the magic number of an APEv2 tag.
+    return tag if tag[:3] == b"TAG" and data[-_SIZE - 3 : -_SIZE + 5] != b"APETAGEX" else None
+
+
+def texts(tag: bytes) -> dict[str, tuple[str, ...]]:
+    found = {"genres": genres(tag[-1:])}
+    for field, (start, end) in _TEXTS.items():
+        found[field] = tuple(filter(None, [_text(tag[start:end])]))
+    return {field: values for field, values in found.items() if values}
+
+
+def genres(genre: bytes) -> tuple[str, ...]:
+    """What the genre's byte stands for; a number beyond the list is given as it is."""
+    number = genre[0]
+    if genre == NONE:
+        return ()
+    return (GENRES[number] if number < len(GENRES) else str(number),)
+
+
+def encode(values: tuple[str, ...]) -> bytes:
+    """The genre's byte for the first of `values`."""
+    return bytes([GENRES.index(values[0])]) if values and values[0] in GENRES else NONE
+
+
+def put(f: BinaryIO, genre: bytes) -> None:
+    """Set the genre's byte, if the file has such a tag."""
+    if find(f) is not None:
+        f.seek(-1, os.SEEK_END)
+        f.write(genre)
+        f.flush()
+
+
+def as_id3v2(tag: bytes) -> Iterator[tuple[str, str]]:
+    """What the tag says beside the genre, as ID3v2.3 frame names and texts.
+
+    A file that gets its first ID3v2 tag gets these along: many players look no further than
+    the first tag that they find, and would show no title any more.
+    """
+    for name, (start, end) in _FRAMES.items():
+        if _text(tag[start:end]):
+            yield name, _text(tag[start:end])
+    if tag[125] == 0 and tag[126]:
+        yield "TRCK", str(tag[126])
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0")[0].decode("latin-1").strip()
