@@ -13,11 +13,12 @@ Labels = NDArray[np.integer]
 
 
 def softmax(logits: FloatArray, temperature: float = 1.0) -> FloatArray:
-    """Probabilities of shape (n, n_classes) from logits of that shape, softened by `temperature`."""
+    """Probabilities (n, n_classes) from logits of that shape, softened by `temperature`."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     exp = np.exp(scaled)
-    return (exp / exp.sum(axis=1, keepdims=True)).astype(np.float32)
+    proba: FloatArray = (exp / exp.sum(axis=1, keepdims=True)).astype(np.float32)
+    return proba
 
 
 def fit_temperature(logits: FloatArray, reference: Labels) -> float:

@@ -196,7 +196,11 @@ class ListenConfig(Recipe):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parts = {"excerpts": ExcerptConfig, "features": FeatureConfig, "slices": SliceConfig}
+        parts: dict[str, type[Recipe]] = {
+            "excerpts": ExcerptConfig,
+            "features": FeatureConfig,
+            "slices": SliceConfig,
+        }
         known = {k: parts[k].from_dict(v) if k in parts else v for k, v in values.items()}
         return super(ListenConfig, cls).from_dict(known)
 

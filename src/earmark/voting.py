@@ -37,10 +37,10 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     if proba.ndim != 2 or len(proba) == 0 or proba.shape[1] != len(labels):
         raise ValueError(f"proba of shape {proba.shape} does not fit {len(labels)} labels")
     # Summed in float64 so that the order of the slices cannot tip a near tie.
-    proba = proba.astype(np.float64)
-    mean = proba.mean(axis=0)
-    first_choice = proba.argmax(axis=1)
-    voters = _voters(proba, config)
+    exact = proba.astype(np.float64)
+    mean = exact.mean(axis=0)
+    first_choice = exact.argmax(axis=1)
+    voters = _voters(exact, config)
     ranked = np.argsort(-mean, kind="stable")
     mean_proba = {labels[i]: round(float(mean[i]), 6) for i in ranked}
     if not voters.any():
@@ -48,8 +48,8 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
         confidence = float(mean[winner])
         reason = f"no slice is {config.slice_confidence:.0%} sure"
     else:
-        winner = _winner(proba[voters], mean, config)
-        confidence = float(proba[voters, winner].mean())
+        winner = _winner(exact[voters], mean, config)
+        confidence = float(exact[voters, winner].mean())
         reason = ""
     agreement = float((first_choice == winner).mean())
     reason = reason or _doubt(labels[winner], confidence, agreement, config)

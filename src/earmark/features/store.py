@@ -155,7 +155,7 @@ class FeatureStore:
         wanted = list(numbers)
         X = np.empty((len(wanted), self._n_bins, self._n_frames), dtype=np.uint8)
         for row, number in zip(X, wanted, strict=True):
-            if os.preadv(self._fd, [row], int(number) * self._slice_bytes) != self._slice_bytes:
+            if os.preadv(self._fd, [row.data], int(number) * self._slice_bytes) != self._slice_bytes:
                 raise LibraryError(f"{self.folder / _DATA} is cut off at slice {number}")
         return X
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import Any
 
 from earmark.errors import ConfigError, MissingExtraError
-
-if TYPE_CHECKING:
-    from torch import nn
 
 NETWORKS = {"cnn": "earmark.models.nets.cnn:SliceCNN"}
 
 
-def build(name: str, n_bins: int, n_frames: int, n_classes: int) -> nn.Module:
-    """A fresh network for slices of shape (n_bins, n_frames).
+def build(name: str, n_bins: int, n_frames: int, n_classes: int) -> Any:
+    """A fresh network, a `torch.nn.Module`, for slices of shape (n_bins, n_frames).
 
     Raises
     ------
@@ -30,5 +27,4 @@ def build(name: str, n_bins: int, n_frames: int, n_classes: int) -> nn.Module:
         cls = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
-    network: nn.Module = cls(n_bins, n_frames, n_classes)
-    return network
+    return cls(n_bins, n_frames, n_classes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 
@@ -27,7 +26,6 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
     network = network.eval()
     rng = np.random.default_rng(0)
     slices = rng.integers(0, 256, (2, n_bins, n_frames), dtype=np.uint8)
-    buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The exporter warns about its own internals, which nobody here can act on.
         warnings.simplefilter("ignore")
@@ -46,8 +44,7 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
         finally:
             logging.getLogger("torch.onnx").setLevel(level)
     assert program is not None
-    program.save(buffer)
-    exported = buffer.getvalue()
+    exported: bytes = program.model_proto.SerializeToString()
     _prove_parity(network, exported, n_bins, n_frames)
     return exported
 

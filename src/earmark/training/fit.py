@@ -84,7 +84,8 @@ class _TrainState:
         n_bins, n_frames = next(train.batches(1))[0].shape[1:]
         self.shape = (config.network, n_bins, n_frames, n_classes)
         # Convolutions on a CPU run about half as fast again with channels last.
-        network = registry.build(*self.shape).to(memory_format=torch.channels_last)
+        network = registry.build(*self.shape)
+        network = network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=config.lr, weight_decay=config.weight_decay
         )
@@ -131,7 +132,7 @@ class _TrainState:
 
     def best_network(self) -> nn.Module:
         saved = torch.load(self.run_dir / _BEST, map_location="cpu", weights_only=True)
-        network = registry.build(*self.shape)
+        network: nn.Module = registry.build(*self.shape)
         network.load_state_dict(saved["network"])
         return network.eval()
 

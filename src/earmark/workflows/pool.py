@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from earmark.errors import AudioError, FileError
 
@@ -63,7 +63,7 @@ def map_files(
         initializer=partial(_start, initializer, initargs),
         context=get_context("spawn"),
     )
-    running: dict[ProcessFuture, str] = {}
+    running: dict[Future[Any], str] = {}
 
     def schedule(n: int) -> None:
         for path in islice(waiting, n):
@@ -91,7 +91,7 @@ def _start(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -
         initializer(*initargs)
 
 
-def _outcome(future: ProcessFuture, path: str, time_limit_s: float) -> Any | FileError:
+def _outcome(future: Future[Any], path: str, time_limit_s: float) -> Any | FileError:
     try:
         return future.result()
     except FileError as e:

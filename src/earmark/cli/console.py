@@ -1,0 +1,116 @@
+"""What every verb prints with: the two consoles, progress, and file names made safe to show."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import unicodedata
+from typing import TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from earmark.training.settings import Epoch
+from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
+
+T = TypeVar("T")
+
+
+def out() -> Console:
+    """For results. Not cut to a terminal's width when they go to a file or a pipe."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=200)
+    return console
+
+
+def err() -> Console:
+    """For progress and complaints."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    print(f"earmark: {shown(message)}", file=sys.stderr)  # noqa: T201
+
+
+def shown(text: str) -> str:
+    """Text that cannot upset a terminal: no control characters, no undecodable bytes."""
+    decodable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join("�" if unicodedata.category(c) == "Cc" and c != "\n" else c for c in decodable)
+
+
+def cell(text: str, style: str = "") -> Text:
+    """A table cell whose text is never taken for markup."""
+    return Text(shown(text).replace("\n", " "), style=style)
+
+
+def _line(event: Note | Epoch) -> str:
+    if isinstance(event, Note):
+        return event.text
+    return (
+        f"epoch {event.epoch}: training loss {event.train_loss:.3f},"
+        f" validation loss {event.valid_loss:.3f}, {event.valid_accuracy:.1%} of tracks right"
+        + (" (best so far)" if event.best else "")
+    )
+
+
+def follow(flow: Workflow[T], *, quiet: bool = False) -> tuple[T, int]:
+    """Run a workflow, showing its events.
+
+    Ctrl-C is thrown into the workflow, which may have something to save.
+
+    Returns
+    -------
+    result
+        What the workflow returned.
+    n_skipped : int
+        Files that it complained about.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    console = err()
+    n_skipped = 0
+    bars = Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet or not console.is_terminal,
+        transient=True,
+    )
+    tasks: dict[str, TaskID] = {}
+    pending: BaseException | None = None
+    with bars:
+        while True:
+            try:
+                event = flow.throw(pending) if pending else next(flow)
+                pending = None
+                if isinstance(event, Progress):
+                    if event.stage not in tasks:
+                        tasks[event.stage] = bars.add_task(event.stage, total=event.total)
+                    bars.update(tasks[event.stage], completed=event.done, total=event.total)
+                elif isinstance(event, FileSkipped):
+                    n_skipped += 1
+                    console.print(cell(f"skipped: {event.path}: {event.reason}"))
+                elif not quiet:
+                    console.print(
+                        Text(shown(event.text if isinstance(event, Note) else str(event)))
+                    )
+            except StopIteration as stop:
+                return stop.value, n_skipped
+            except KeyboardInterrupt as interrupt:
+                if inspect.getgeneratorstate(flow) == inspect.GEN_CLOSED:
+                    raise
+                pending = interrupt

@@ -1,0 +1,156 @@
+"""``earmark tag``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earmark import config as configuration
+from earmark.cli import options
+from earmark.cli.console import cell, follow, out, shown
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from earmark.library import Catalogue, Plan, TagMode
+    from earmark.types import TagChange
+
+
+def command(
+    root: Annotated[str, typer.Argument(help="Music folder.", metavar="DIR")],
+    model: options.Model = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the plan to the files.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before writing.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace genres that are there.")
+    ] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to genres that are there.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the plan as CSV, to edit.", dir_okay=False)
+    ] = None,
+    import_: Annotated[
+        Path | None,
+        typer.Option("--import", help="Take an edited plan instead of listening.", dir_okay=False),
+    ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(help='Write several genres as one value, joined by this, e.g. "; ".'),
+    ] = None,
+    keep_mtime: Annotated[
+        bool, typer.Option("--keep-mtime", help="Leave modification times as they are.")
+    ] = False,
+    vote: options.Vote = None,
+    min_confidence: options.MinConfidence = None,
+    min_agreement: options.MinAgreement = None,
+    slice_confidence: options.SliceConfidence = None,
+    workers: options.Workers = None,
+    time_limit: options.TimeLimit = None,
+    config: options.Config = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Plan genres for the tracks that have none; with --apply, write them. `undo` takes it back."""
+    from earmark.library import changes, export_csv, import_csv
+    from earmark.workflows.plan import plan_tags
+    from earmark.workflows.scan import scan
+
+    if overwrite and append:
+        raise typer.BadParameter("choose one of --overwrite and --append")
+    mode: TagMode = "overwrite" if overwrite else "append" if append else "fill"
+    chosen = options.settings(
+        config,
+        model=model,
+        vote=vote,
+        min_confidence=min_confidence,
+        min_agreement=min_agreement,
+        slice_confidence=slice_confidence,
+        workers=workers,
+        time_limit_s=time_limit,
+    )
+    with options.open_catalogue() as catalogue:
+        if import_ is not None:
+            _, n_skipped = follow(scan(root, catalogue), quiet=quiet)
+            plan = import_csv(import_, catalogue.tracks(root))
+        else:
+            bundle = options.open_bundle(chosen)
+            flow = plan_tags(
+                root,
+                bundle,
+                options.vote_of(chosen, bundle),
+                catalogue,
+                mode,
+                n_workers=chosen.n_workers,
+                time_limit_s=chosen.time_limit_s,
+            )
+            plan, n_skipped = follow(flow, quiet=quiet)
+        _print_plan(plan)
+        if export is not None:
+            export_csv(plan, export)
+            out().print(f"plan written to {shown(str(export))}; read it back with --import")
+        due = changes(plan)
+        if apply and due and _may_write(len(due), yes):
+            n_skipped += _apply(due, root, catalogue, join, keep_mtime, quiet)
+        elif not apply and due:
+            out().print("nothing was written; --apply writes this plan")
+    if n_skipped:
+        raise typer.Exit(3)
+
+
+def _may_write(n_files: int, yes: bool) -> bool:
+    if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    return typer.confirm(f"Write genres to {n_files} files?")
+
+
+def _apply(
+    due: list[TagChange],
+    root: str,
+    catalogue: Catalogue,
+    join: str | None,
+    keep_mtime: bool,
+    quiet: bool,
+) -> int:
+    from earmark.tags import Journal
+    from earmark.workflows.apply import apply_changes
+
+    with Journal(configuration.data_dir()) as journal:
+        flow = apply_changes(due, journal, catalogue, note=root, join=join, keep_mtime=keep_mtime)
+        report, n_skipped = follow(flow, quiet=quiet)
+    out().print(f"{report.n_written} files written; `earmark undo {report.run_id}` takes it back")
+    if n_skipped:
+        out().print(f"{n_skipped} left as they were, for the reasons above")
+    return n_skipped
+
+
+def _print_plan(plan: Plan) -> None:
+    from rich.table import Table
+
+    console = out()
+    for heading, items in plan.albums():
+        shown_items = [item for item in items if item.action != "keep"]
+        if not shown_items:
+            continue
+        console.print(cell(heading, "bold"))
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 1))
+        for item in shown_items:
+            before = "; ".join(item.before) or "(none)"
+            if item.action in ("unknown", "error"):
+                style = "yellow" if item.action == "unknown" else "red"
+                table.add_row(_name(item.title, item.path), "?", "", cell(item.reason, style))
+                continue
+            sure = f"{item.confidence:.0%}" if item.confidence else ""
+            after = "; ".join(item.after)
+            table.add_row(_name(item.title, item.path), cell(f"{before} → {after}"), sure, "")
+        console.print(table)
+    counts = plan.counts()
+    n_writing = sum(counts[action] for action in ("fill", "overwrite", "append"))
+    console.print(
+        f"{len(plan.items)} tracks: {n_writing} to write, {counts['unknown']} not known,"
+        f" {counts['error']} unusable, {counts['keep']} stay as they are"
+    )
+
+
+def _name(title: str, path: str) -> Text:
+    return cell(title or Path(path).name)

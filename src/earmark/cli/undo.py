@@ -1,0 +1,54 @@
+"""``earmark undo``."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earmark import config
+from earmark.cli import options
+from earmark.cli.console import cell, follow, out
+
+if TYPE_CHECKING:
+    from earmark.tags import Journal
+
+
+def command(
+    run: Annotated[
+        int | None,
+        typer.Argument(help="Number of the run. [default: the latest that wrote]", metavar="[RUN]"),
+    ] = None,
+    show_runs: Annotated[bool, typer.Option("--list", help="Only list the runs.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Give files back what they held before a run of `tag --apply`."""
+    from earmark.tags import Journal
+    from earmark.workflows.apply import undo_run
+
+    with options.open_catalogue() as catalogue, Journal(config.data_dir()) as journal:
+        if show_runs:
+            _print_runs(journal)
+            return
+        report, n_skipped = follow(undo_run(journal, catalogue, run), quiet=quiet)
+    out().print(f"run {report.run_id}: {report.n_written} files restored")
+    if report.n_already:
+        out().print(f"{report.n_already} were as before the run already")
+    if n_skipped:
+        out().print(f"{n_skipped} left as they are, for the reasons above")
+        raise typer.Exit(3)
+
+
+def _print_runs(journal: Journal) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("Run", "When", "Files", "Outcome", "What"):
+        table.add_column(title)
+    for run in journal.runs():
+        when = datetime.datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
+        files = ", ".join(f"{n} {state}" for state, n in sorted(run.counts.items()))
+        outcome = "undone" if run.undone else "finished" if run.finished else "cut off"
+        table.add_row(str(run.run_id), when, files or "none", outcome, cell(run.note))
+    out().print(table)
