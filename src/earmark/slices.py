@@ -45,7 +45,8 @@ def cut(S: NDArray[Scalar], config: SliceConfig) -> tuple[NDArray[Scalar], NDArr
     if n_frames == 0:
         return np.empty((0, n_bins, length), dtype=S.dtype), np.empty(0, dtype=np.int64)
     if n_frames < length:
-        return S[None, :, np.arange(length) % n_frames], np.zeros(1, dtype=np.int64)
+        repeated = np.take(S, np.arange(length), axis=1, mode="wrap")
+        return repeated[None], np.zeros(1, dtype=np.int64)
     starts = np.arange(0, n_frames - length + 1, hop, dtype=np.int64)
     left_over = n_frames - (starts[-1] + length)
     if 2 * left_over >= length:
