@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 
 from earmark.errors import LibraryError
-from earmark.library.schema import check, prepare
+from earmark.library.schema import check, is_busy, prepare
 from earmark.types import SliceProbs, Tags, Track
 
 _PAGE = 1000
@@ -92,11 +92,8 @@ class Catalogue:
                 uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None
             )
             try:
-                if read_only:
-                    check(connection, path)
-                else:
-                    connection.execute("PRAGMA journal_mode = WAL")
-                    connection.execute("PRAGMA synchronous = NORMAL")
+                check(connection, path)
+                if not read_only:
                     prepare(connection, path)
             except BaseException:
                 connection.close()
@@ -259,10 +256,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as e:
-        busy = e.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        hint = (
-            "another earmark is writing to it" if busy else "is its folder writable, the disk full?"
-        )
+        disk = "is its folder writable, the disk full?"
+        hint = "another earmark is writing to it" if is_busy(e) else disk
         raise LibraryError(f"the catalogue {path} cannot be used: {e}", hint) from e
     except sqlite3.DatabaseError as e:
         if e.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from earmark.errors import LibraryError
 
 # "ERMK" in SQLite's header tells our file from another program's.
 _APPLICATION_ID = 0x45524D4B
+_SWITCH_TIMEOUT_S = 30.0
 
 # Entry n takes the schema from version n to n + 1. Never edit one that was released: append.
 _MIGRATIONS = (
@@ -43,15 +45,9 @@ _MIGRATIONS = (
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in an empty file, or bring an older schema up to date.
-
-    Raises
-    ------
-    LibraryError
-        The file is another program's, or of a newer version of Earmark.
-    """
-    version = check(connection, path)
-    if version == len(_MIGRATIONS):
+    """Make a checked file ready for writing: create the tables, or bring them up to date."""
+    _use_write_ahead_log(connection)
+    if check(connection, path) == len(_MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been faster; only now is its work seen for sure.
@@ -64,13 +60,20 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema's version, 0 for an empty file; LibraryError where it is not for us to use."""
-    application, version, n_tables = (
+    """The schema's version, 0 for an empty file.
+
+    Raises
+    ------
+    LibraryError
+        The file is another program's, or of a newer version of Earmark.
+    """
+    # Tables first: where there are some, whoever made them has set the other two as well.
+    n_tables, application, version = (
         connection.execute(query).fetchone()[0]
         for query in (
+            "SELECT count(*) FROM sqlite_master",
             "PRAGMA application_id",
             "PRAGMA user_version",
-            "SELECT count(*) FROM sqlite_master",
         )
     )
     if n_tables and application != _APPLICATION_ID:
@@ -83,3 +86,23 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
             "upgrade earmark, or move the file away and scan again",
         )
     return int(version)
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection was in the way."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Let others read while one writes; the file remembers it."""
+    deadline = time.monotonic() + _SWITCH_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as e:
+            # Unlike any other statement, this one does not wait by itself for another process.
+            if not is_busy(e) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    connection.execute("PRAGMA synchronous = NORMAL")
