@@ -171,14 +171,17 @@ def _read(path: Path) -> Iterator[_Row]:
 
 
 def _row(line: int, row: dict[str, str]) -> _Row:
-    values = (part.strip() for part in row.get("genre", "").split(_SEPARATOR.strip()))
+    genres: dict[str, str] = {}
+    for part in row.get("genre", "").split(_SEPARATOR.strip()):
+        if value := part.strip():
+            genres.setdefault(fold(value), value)
     track_id = row.get("track_id", "")
     return _Row(
         line,
         path=row.get("path", ""),
         track_id=int(track_id) if re.fullmatch("[0-9]{1,18}", track_id) else 0,
         before=row.get("before", ""),
-        genres=tuple({fold(value): value for value in values if value}.values()),
+        genres=tuple(genres.values()),
         action=row.get("action", "").lower(),
         confidence=_number(row.get("confidence", "")),
         agreement=_number(row.get("agreement", "")),
