@@ -77,7 +77,7 @@ texts = st.one_of(messy, st.text(max_size=30))
         ("Klassik", "Classical"),
         ("Música clásica", "Classical"),
         ("КЛАССИКА", "Classical"),
-        ("Romantic Classical", "Romantic"),
+        ("Romantic", "Romantic Classical"),
         ("Concertos", "Concerto"),
         ("Rock music", "Rock"),
         ("Chamber Music", "Chamber Music"),
