@@ -121,6 +121,12 @@ def test_audio_ids_hold_until_the_file_changes(catalogue: Catalogue) -> None:
     assert catalogue.audio_id("/m/a.mp3", 10, 50) == ""
 
 
+def test_a_file_that_could_be_written_is_in_error_no_more(catalogue: Catalogue) -> None:
+    catalogue.upsert_many([track("/m/a.mp3", tags=Tags(), error="damaged")])
+    catalogue.refresh("/m/a.mp3", 30, 40, FULL)
+    assert [(t.error, t.tags) for t in catalogue.tracks("/m")] == [("", FULL)]
+
+
 def test_slice_probabilities(catalogue: Catalogue) -> None:
     rng = np.random.default_rng(0)
     probs = SliceProbs(rng.random((5, 3), dtype=np.float32), np.arange(5, dtype=np.float32))

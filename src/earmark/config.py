@@ -61,10 +61,7 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Se
     ConfigError
         `file` is missing, a file is no TOML, or a setting is unknown or makes no sense.
     """
-    values: dict[str, Any] = {}
-    user_file = config_path()
-    if user_file.exists():
-        values |= _read(user_file)
+    values = _read(config_path(), may_be_missing=True)
     if file is not None:
         values |= _read(file)
     return Settings(**(values | _checked(flags or {}, "command line")))
@@ -90,10 +87,12 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, may_be_missing: bool = False) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as e:
+        if may_be_missing and isinstance(e, FileNotFoundError):
+            return {}
         raise ConfigError(f"the settings in {path} cannot be read: {e.strerror}") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise ConfigError(f"the settings in {path} are no valid TOML: {e}") from e

@@ -159,8 +159,9 @@ class Catalogue:
     def refresh(self, path: str, size: int, mtime_ns: int, tags: Tags) -> None:
         """Note new tags of a file whose audio is known to be the same, as after our own writing."""
         columns = ("size", "mtime_ns", *_TAGS)
-        update = f"UPDATE tracks SET {', '.join(f'{c} = ?' for c in columns)} WHERE path = ?"
-        self._write(update, [(size, mtime_ns, *_tag_values(tags), os.fsencode(path))])
+        settings = ", ".join(f"{column} = ?" for column in columns)
+        update = f"UPDATE tracks SET {settings}, error = '' WHERE path = ?"
+        self._write(update, [(size, mtime_ns, *_tag_values(tags), _absolute(path))])
 
     def audio_id(self, path: str, size: int, mtime_ns: int) -> str:
         """Hash of a file's encoded audio; empty if it is not known for the file of these stats."""
