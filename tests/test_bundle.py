@@ -104,7 +104,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         ({"vote": {"mode": "mean", "quorum": 3}}, "VoteConfig has settings .*quorum"),
         (
             {"listen": {"features": {"frontend": "telepathy"}}},
-            "frontend 'telepathy'",
+            "unknown front end 'telepathy'",
         ),
         ({"labels": None}, r"model\.json is incomplete"),
     ],

@@ -52,6 +52,9 @@ def command(
     run_dir: Annotated[
         Path | None, typer.Option(help="Where the run is recorded. [default: OUT-run]")
     ] = None,
+    about: Annotated[
+        str, typer.Option(help="What the music is and where it is from, noted in the model.")
+    ] = "",
     licence: Annotated[str, typer.Option(help="Licence noted in the model.")] = "unspecified",
     workers: options.Workers = None,
     time_limit: options.TimeLimit = None,
@@ -90,6 +93,7 @@ def command(
         settings=settings,
         target_precision=target_precision,
         run_dir=run_dir,
+        about=about,
         licence=licence,
     )
     with options.open_catalogue() as catalogue:

@@ -39,14 +39,19 @@ def compute(y: FloatArray, config: FeatureConfig) -> FloatArray:
     BundleError
         The front end is not known, or `config` makes no sense.
     """
+    check(config)
+    module, _, name = FRONTENDS[config.frontend].partition(":")
+    S: FloatArray = getattr(import_module(module), name)(y, config)
+    return S
+
+
+def check(config: FeatureConfig) -> None:
+    """Refuse (`BundleError`) a front end that this version does not know."""
     if config.frontend not in FRONTENDS:
         raise BundleError(
             f"unknown front end {config.frontend!r}; known: {', '.join(sorted(FRONTENDS))}",
             "upgrade earmark, or train the model again",
         )
-    module, _, name = FRONTENDS[config.frontend].partition(":")
-    S: FloatArray = getattr(import_module(module), name)(y, config)
-    return S
 
 
 def quantise(S: FloatArray, config: FeatureConfig) -> NDArray[np.uint8]:

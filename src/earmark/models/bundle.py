@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from earmark import features
 from earmark.errors import BundleError
 from earmark.types import ListenConfig, Recipe, VoteConfig
 
@@ -131,6 +132,7 @@ def load(path: str | os.PathLike[str]) -> Bundle:
     except ValueError as e:
         raise BundleError(f"{folder / META_NAME} is not JSON: {e}", "get the model again") from e
     meta = BundleMeta.from_dict(values)
+    features.check(meta.listen.features)
     return Bundle(folder, meta, _model_id(meta, sums[NETWORK_NAME]))
 
 

@@ -44,6 +44,8 @@ class TrainRequest:
         validation tracks is right.
     run_dir : Path or None
         For checkpoints, history and plots; by default beside `out`.
+    about : str
+        What the music is and where it is from, for those who get the model.
     """
 
     labels: LabelRequest
@@ -53,6 +55,7 @@ class TrainRequest:
     vote: VoteConfig = field(default_factory=VoteConfig)
     target_precision: float = 0.8
     run_dir: Path | None = None
+    about: str = ""
     licence: str = "unspecified"
 
 
@@ -161,7 +164,7 @@ def _finish(
         labels=learning_set.labels,
         listen=request.listen,
         vote=request.vote,
-        data=learning_set.describe(),
+        data={"about": request.about, **learning_set.describe()},
         training=runfolder.provenance(request, fitted.history),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         licence=request.licence,
