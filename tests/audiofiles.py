@@ -165,6 +165,7 @@ def write(
         target.metadata.update(dict(tags or {}))
         if container.endswith("_video"):
             _add_video(out)
+        out.start_encoding()  # even if no sample follows
         for start in range(0, y.shape[1], 1 << 16):
             frame = _frame(y[:, start : start + (1 << 16)], sr, spec.sample_fmt)
             frame.pts = start

@@ -134,7 +134,7 @@ class Source:
             return av.open(view, "r", metadata_errors="replace", container_options=options)
         except av.error.FFmpegError as e:
             raise AudioError(
-                self.path, "not a music file, or damaged at its beginning", _detail(e)
+                self.path, "not a music file, or damaged beyond reading", _detail(e)
             ) from e
         except OSError as e:
             raise AudioError(self.path, f"cannot be read: {e.strerror}") from e
