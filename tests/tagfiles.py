@@ -195,10 +195,10 @@ def compressed_mp3(path: Path) -> None:
 
 def ape_tag(genre: str | None = "Jazz") -> bytes:
     items = {"Title": "Title", "Replaygain_Track_Gain": "-3 dB"}
-    return _ape({**items, "Genre": genre} if genre else items)
+    return make_ape({**items, "Genre": genre} if genre else items)
 
 
-def _ape(items: dict[str, str]) -> bytes:
+def make_ape(items: dict[str, str]) -> bytes:
     import io
 
     tag = APEv2()

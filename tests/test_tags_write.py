@@ -23,6 +23,7 @@ from tests.tagfiles import (
     bare_mp3,
     by_mutagen,
     decoded,
+    encode,
     everything_else,
     genres_by_mutagen,
     make,
@@ -376,6 +377,11 @@ def test_other_fields_are_refused(tmp_path: Path, journal: Journal) -> None:
     change = replace(plan(make(tmp_path, "flac"), "Rock"), field="title")
     with pytest.raises(TagError, match="'title' cannot be written"):
         apply_change(journal, 1, change)
+
+
+def test_types_that_can_only_be_read_are_refused(tmp_path: Path, journal: Journal) -> None:
+    path = encode(tmp_path / "a.ac3", "ac3", "ac3", "fltp")
+    refused(journal, path, "Rock", match="can be read and not written")
 
 
 def test_changed_file_is_refused(tmp_path: Path, journal: Journal) -> None:
