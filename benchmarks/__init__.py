@@ -1,0 +1,1 @@
+"""Measurements of what the project promises; run one with ``python -m benchmarks.NAME``."""
