@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from earmark.datasets.tracks import LabelledTrack, group_of
+from earmark.datasets.library import from_library
+from earmark.datasets.tracks import LabelledTrack
 from earmark.errors import DataError
 from earmark.types import Track
 
@@ -24,14 +26,10 @@ def read_folders(root: str | os.PathLike[str], tracks: Iterable[Track]) -> list[
     """
     base = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow links
     found = []
-    for track in tracks:
+    for track in from_library(tracks):
         parts = Path(track.path).relative_to(base).parts
-        if track.error or len(parts) < 2:
-            continue
-        group = group_of(
-            track.tags.artist or track.tags.album_artist, track.tags.album, f"track:{track.path}"
-        )
-        found.append(LabelledTrack(track.path, (parts[0],), group))
+        if len(parts) > 1:
+            found.append(dataclasses.replace(track, values=(parts[0],), fallback=""))
     if not found:
         raise DataError(f"{base} has no tracks in folders named by genre")
     return found

@@ -1,27 +1,25 @@
 """A CSV table of labelled tracks, with columns ``path`` and ``genre`` (or another label).
 
-``artist``, ``album`` and ``split`` (train, valid, test) are used where present; other columns
-are ignored. Several values in a cell are parted by ``;``. Relative paths start at the manifest's
-folder.
+``artist``, ``album``, ``album_artist``, ``title`` and ``split`` (train, valid, test) are used where
+present; other columns are ignored. Several values in a cell are parted by ``;``. Relative paths
+start at the manifest's folder.
 """
 
 from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from earmark.datasets.tracks import LabelledTrack, group_of
+from earmark.datasets.tracks import LabelledTrack, named_split
 from earmark.errors import DataError
 
-_SPLITS = {
-    "": "", "train": "train", "training": "train", "valid": "valid", "validation": "valid",
-    "dev": "valid", "test": "test", "testing": "test",
-}  # fmt: skip
+_TEXTS = ("artist", "album", "title", "album_artist")
 
 
 def read_manifest(
-    path: str | os.PathLike[str], field: str = "genre", below: str | None = None
+    path: str | os.PathLike[str], field: str = "genre", below: str | os.PathLike[str] | None = None
 ) -> list[LabelledTrack]:
     """Read a manifest.
 
@@ -31,8 +29,8 @@ def read_manifest(
     ----------
     path : path-like
     field : str
-        Column that holds the label.
-    below : str, optional
+        Column that holds the label; its plural (``genres``) will do.
+    below : path-like, optional
         Keep only tracks in this folder.
 
     Raises
@@ -45,9 +43,9 @@ def read_manifest(
     try:
         with manifest.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file)
-            _check_columns(manifest, reader.fieldnames or [], field)
+            column = _label_column(manifest, reader.fieldnames or [], field)
             tracks = [
-                _track(row, f"{manifest}, line {reader.line_num}", base, field) for row in reader
+                _track(row, f"{manifest}, line {reader.line_num}", base, column) for row in reader
             ]
     except OSError as e:
         raise DataError(f"{manifest} cannot be read: {e.strerror}") from e
@@ -61,23 +59,28 @@ def read_manifest(
     return tracks
 
 
-def _check_columns(manifest: Path, columns: list[str] | tuple[str, ...], field: str) -> None:
-    missing = [name for name in ("path", field) if name not in columns]
+def _label_column(manifest: Path, columns: Sequence[str], field: str) -> str:
+    """Which column holds the labels, all that are needed being there."""
+    column = field if field in columns or f"{field}s" not in columns else f"{field}s"
+    missing = [name for name in ("path", column) if name not in columns]
     if missing:
         raise DataError(
             f"{manifest} has no column {' and no column '.join(missing)}",
             f"its columns are: {', '.join(columns) or 'none'}",
         )
+    return column
 
 
-def _track(row: dict[str, str | None], where: str, base: Path, field: str) -> LabelledTrack:
+def _track(row: dict[str, str | None], where: str, base: Path, column: str) -> LabelledTrack:
     path = row["path"] or ""
     if not path:
         raise DataError(f"{where}: the path is empty")
-    split = (row.get("split") or "").strip().lower()
-    if split not in _SPLITS:
-        raise DataError(f"{where}: split {split!r} is none of train, valid, test")
-    full = os.path.normpath(base / path)
-    values = tuple(v.strip() for v in (row[field] or "").split(";") if v.strip())
-    group = group_of(row.get("artist") or "", row.get("album") or "", f"track:{full}")
-    return LabelledTrack(full, values, group, _SPLITS[split])
+    split = named_split(row.get("split") or "")
+    if split is None:
+        raise DataError(f"{where}: split {row['split']!r} is none of train, valid, test")
+    return LabelledTrack(
+        path=os.path.normpath(base / path),
+        values=tuple(v.strip() for v in (row[column] or "").split(";") if v.strip()),
+        split=split,
+        **{name: (row.get(name) or "").strip() for name in _TEXTS},
+    )

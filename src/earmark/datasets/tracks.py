@@ -2,45 +2,107 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+GroupBy = Literal["artist", "album", "track"]
 
 # Not artists: tracks that share one of these share nothing.
 _NOBODY = frozenset(
     {"", "various", "various artists", "va", "v.a.", "unknown", "unknown artist", "[unknown]"}
 )
+# What follows names guests.
+_GUESTS = re.compile(r"[\s(\[]+(?:feat|ft|featuring)\b\.?.*")
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledTrack:
-    """A track with what a person says of it.
+    """A track with what a person says of it; every reader gives a list of these.
 
     Attributes
     ----------
     path : str
     values : tuple of str
-        As written by the person, not normalised; empty where the track has no label.
-    group : str
-        Tracks of one group never part in a split: by artist, else by album, else by what the
-        reader knows (see `group_of`).
+        Labels as written by the person, not normalised; empty where the track has none.
+    artist, album, title : str
+        Empty where not known.
+    album_artist : str
+        Tells albums of one name apart where it is known.
+    fallback : str
+        Name of the tracks that this one belongs with where neither artist nor album is known;
+        empty where it is on its own.
     split : str
         ``train``, ``valid`` or ``test`` where the data set prescribes it, else empty.
     """
 
     path: str
     values: tuple[str, ...]
-    group: str
+    artist: str = ""
+    album: str = ""
+    title: str = ""
+    album_artist: str = ""
+    fallback: str = ""
     split: str = ""
 
+    def group(self, by: GroupBy = "artist") -> str:
+        """Name of the group that the track is of; one group lies in one part of a split, whole.
 
-def group_of(artist: str, album: str, fallback: str) -> str:
-    """Group by artist; where the artist is unknown by album; else the reader's `fallback`."""
-    artist, album = _fold(artist), _fold(album)
-    if artist not in _NOBODY:
-        return f"artist:{artist}"
-    if album:
-        return f"album:{album}"
-    return fallback
+        ``artist``: by artist; where unknown by album, then by `fallback`. ``album``: by album;
+        where unknown by artist, which is coarser and therefore no weaker, then by `fallback`.
+        ``track``: each on its own. Albums of one name count as one unless their album artists
+        tell them apart.
+        """
+        track = f"track:{self.path}"
+        if by == "track":
+            return track
+        artist, album = self._artist_group(), self._album_group()
+        nearest = (artist or album) if by == "artist" else (album or artist)
+        return nearest or self.fallback or track
+
+    def _artist_group(self) -> str:
+        for name in (fold_artist(self.artist), fold_artist(self.album_artist)):
+            if name not in _NOBODY:
+                return f"artist:{name}"
+        return ""
+
+    def _album_group(self) -> str:
+        album, by = _fold(self.album), fold_artist(self.album_artist)
+        if not album:
+            return ""
+        return f"album:{album}" if by in _NOBODY else f"album:{album} by {by}"
+
+
+def fold_artist(name: str) -> str:
+    """One spelling for an artist: case, spaces, article, ampersand and guests do not count."""
+    name = _GUESTS.sub("", _fold(name)).replace(" & ", " and ")
+    return name.removesuffix(", the").removeprefix("the ") or name
 
 
 def _fold(name: str) -> str:
-    return " ".join(name.casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+_SPLITS = {
+    "": "", "train": "train", "training": "train", "valid": "valid", "validation": "valid",
+    "val": "valid", "dev": "valid", "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+def named_split(text: str) -> str | None:
+    """`text` as a part of a split (empty: none prescribed), or None where it names none."""
+    return _SPLITS.get(text.strip().lower())
+
+
+def present(tracks: Iterable[LabelledTrack]) -> tuple[list[LabelledTrack], list[str]]:
+    """Tracks whose files are there, and the paths of those that are gone."""
+    kept, gone = [], []
+    for track in tracks:
+        if Path(track.path).is_file():
+            kept.append(track)
+        else:
+            gone.append(track.path)
+    return kept, gone

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from earmark.datasets import (
+    FROM_CATALOGUE,
     PARTS,
     LabelledTrack,
-    from_library,
+    complete_split,
     grouped_split,
-    read_folders,
-    read_manifest,
+    read,
 )
 from earmark.errors import DataError
 from earmark.features.store import FeatureStore
 from earmark.genres.labels import LabelChoice, choose_labels
 from earmark.library import Catalogue
+from earmark.types import Track
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import hear_all
 from earmark.workflows.scan import scan
@@ -34,7 +35,7 @@ class LabelRequest:
     root : str
         Folder with the music.
     source : str
-        ``tags``, ``folders``, or the path of a CSV manifest.
+        One of `earmark.datasets.SOURCES`, such as ``tags`` or the path of a CSV manifest.
     merges : mapping of str to str
         Raw genre to the genre that it counts as.
     min_tracks : int
@@ -139,7 +140,9 @@ def assemble(
     paths = [track.path for track, _ in chosen]
     heard = yield from hear_all(paths, store, n_workers, time_limit_s)
     examples = [
-        Example(track.path, track.group, labels.index(label), heard[track.path], track.split)
+        Example(
+            track.path, track.group("artist"), labels.index(label), heard[track.path], track.split
+        )
         for track, label in chosen
         if track.path in heard
     ]
@@ -158,13 +161,14 @@ def assemble(
 
 
 def _gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[LabelledTrack]]:
-    if request.source not in ("tags", "folders"):
-        return read_manifest(request.source, below=request.root)
-    yield from scan(request.root, catalogue)
-    tracks = catalogue.tracks(request.root)
-    if request.source == "folders":
-        return read_folders(request.root, tracks)
-    return from_library(tracks)
+    known: Iterable[Track] = ()
+    if request.source in FROM_CATALOGUE:
+        yield from scan(request.root, catalogue)
+        known = catalogue.tracks(request.root)
+    collection = read(request.source, request.root, tracks=known)
+    for note in collection.notes:
+        yield Note(note)
+    return collection.tracks
 
 
 def _choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoice:
@@ -205,16 +209,17 @@ def _split(
             f"no track of {', '.join(gone)} could be listened to",
             "see the reasons above, or leave the genre out with --only",
         )
-    if all(e.part for e in examples):
-        return list(examples), "prescribed by the data set"
-    parts = grouped_split(
-        [e.group for e in examples],
-        [labels[e.genre] for e in examples],
-        request.fractions,
-        request.seed,
-    )
-    split = [dataclasses.replace(e, part=part) for e, part in zip(examples, parts, strict=True)]
-    return split, f"artist (album, then folder, where unknown), seed {request.seed}"
+    groups, genres = [e.group for e in examples], [labels[e.genre] for e in examples]
+    prescribed = [e.part for e in examples]
+    if any(prescribed):
+        parts = complete_split(prescribed, groups, genres, seed=request.seed)
+        how = "the data set's own prescription"
+        if "valid" not in prescribed:
+            how += f", valid taken out of train by artist, seed {request.seed}"
+    else:
+        parts = grouped_split(groups, genres, request.fractions, request.seed)
+        how = f"artist (album, then folder, where unknown), seed {request.seed}"
+    return [dataclasses.replace(e, part=part) for e, part in zip(examples, parts, strict=True)], how
 
 
 def _describe_choice(choice: LabelChoice) -> str:
