@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import typing
 from pathlib import Path
 
 import pytest
 
-from earmark import config, types
+from earmark import config
 from earmark.config import Settings, load
 from earmark.errors import ConfigError
 
@@ -95,8 +94,3 @@ def test_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.data_dir() == tmp_path
     monkeypatch.setenv("EARMARK_HOME", "")
     assert config.data_dir().name == "earmark"
-
-
-def test_vote_modes_are_those_of_the_votes() -> None:
-    assert typing.get_args(config.VoteMode) == ("mean", "majority", "confident")
-    assert set(typing.get_args(config.VoteMode)) == set(typing.get_args(types.VoteMode))

@@ -13,14 +13,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import platformdirs
 
 from earmark.errors import ConfigError
-
-# As in `earmark.types.VoteConfig`, which is of the same layer.
-VoteMode = Literal["mean", "majority", "confident"]
+from earmark.types import VoteMode
 
 
 @dataclass(frozen=True, slots=True)

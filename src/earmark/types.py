@@ -160,7 +160,7 @@ class SliceConfig(Recipe):
     hop_frames: int = 128
 
 
-VoteMode = Literal["majority", "confident", "mean"]
+VoteMode = Literal["mean", "majority", "confident"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def command(
     else:
         _print_table(results)
     if n_skipped:
-        raise typer.Exit(3 if len(results) > n_skipped else 1)
+        raise typer.Exit(3)
 
 
 def _print_csv(results: list[TrackResult]) -> None:

@@ -73,6 +73,7 @@ def command(
         if import_ is not None:
             _, n_skipped = follow(scan(root, catalogue), quiet=quiet)
             plan = import_csv(import_, catalogue.tracks(root))
+            n_skipped += plan.counts()["error"]
         else:
             bundle = options.open_bundle(chosen)
             flow = plan_tags(

@@ -1,0 +1,85 @@
+"""Workers: a file that crashes or hangs its decoder costs one worker, not the run."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from earmark.errors import AudioError, FileError
+from earmark.workflows.pool import map_files
+
+_prefix = ""
+
+
+def start(prefix: str) -> None:
+    global _prefix
+    _prefix = prefix
+
+
+def work(path: str) -> str:
+    name = Path(path).name
+    if name == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if name == "hang":
+        time.sleep(60)
+    if name == "bad":
+        raise AudioError(path, "it is bad", "make it better")
+    if name == "bug":
+        raise ZeroDivisionError("oops")
+    return f"{_prefix}{name} in {os.getpid()}"
+
+
+def run(paths: list[str], n_workers: int = 2, time_limit_s: float = 20) -> dict[str, object]:
+    outcomes = map_files(
+        work,
+        paths,
+        n_workers=n_workers,
+        time_limit_s=time_limit_s,
+        initializer=start,
+        initargs=("heard ",),
+    )
+    return dict(outcomes)
+
+
+def test_every_file_is_worked_on_once_in_other_processes() -> None:
+    paths = [f"/music/{i}" for i in range(20)]
+    outcomes = run(paths)
+    assert sorted(outcomes) == sorted(paths)
+    assert all(str(outcomes[p]).startswith(f"heard {Path(p).name} in ") for p in paths)
+    assert str(os.getpid()) not in {str(o).rpartition(" ")[2] for o in outcomes.values()}
+
+
+def test_crash_hang_and_error_are_reported_and_the_rest_goes_on() -> None:
+    good = [f"/music/{i}" for i in range(6)]
+    outcomes = run(
+        [*good[:3], "/music/crash", "/music/hang", "/music/bad", "/music/bug", *good[3:]],
+        time_limit_s=3,
+    )
+    reasons = {
+        Path(path).name: outcome.reason
+        for path, outcome in outcomes.items()
+        if isinstance(outcome, FileError)
+    }
+    assert reasons == {
+        "crash": "the decoder crashed on it (exit code -11)",
+        "hang": "took longer than 3 s and was given up",
+        "bad": "it is bad",
+        "bug": "unexpected ZeroDivisionError: oops",
+    }
+    assert all(str(outcomes[path]).startswith("heard") for path in good)
+
+
+def test_paths_are_drawn_as_workers_get_free() -> None:
+    n_drawn = 0
+
+    def endless() -> object:
+        nonlocal n_drawn
+        while True:
+            n_drawn += 1
+            yield f"/music/{n_drawn}"
+
+    outcomes = map_files(work, endless(), n_workers=1, time_limit_s=20)  # type: ignore[arg-type]
+    for _ in range(5):
+        next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    assert n_drawn < 20
