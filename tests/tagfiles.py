@@ -88,6 +88,18 @@ def everything_else(path: Path) -> dict[str, Any]:
     return found
 
 
+def edit_title(audio: Any) -> None:
+    """What another program may do to a file, given as mutagen has it."""
+    tags = getattr(audio, "tags", audio)
+    if isinstance(tags, ID3):
+        tags["TIT2"] = TIT2(encoding=3, text="Edited")
+        audio.save(v2_version=3 if tags.version[1] == 3 else 4)
+    else:
+        key = {"MP4": "\xa9nam", "ASF": "Title"}.get(type(audio).__name__, "title")
+        audio[key] = ["Edited"]
+        audio.save()
+
+
 def is_genre_key(key: str) -> bool:
     return key.lower() in ("tcon", "genre", "wm/genre", "\xa9gen", "gnre")
 

@@ -12,7 +12,6 @@ import mutagen
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutagen.id3 import ID3, TIT2
 
 from earmark.errors import FileChangedError, TagError
 from earmark.tags import Journal, Run, Written, apply_change, read_tags, undo_change
@@ -23,6 +22,7 @@ from tests.tagfiles import (
     bare_mp3,
     by_mutagen,
     decoded,
+    edit_title,
     encode,
     everything_else,
     genres_by_mutagen,
@@ -130,7 +130,7 @@ def test_genre_can_be_taken_away_and_given_back(
 def test_another_programs_edit_survives_undo(tmp_path: Path, journal: Journal, name: str) -> None:
     path = make(tmp_path, name)
     write(journal, path, "Rock")
-    _edit_title(by_mutagen(path))
+    edit_title(by_mutagen(path))
     title, dialect = read_tags(path).title, read_tags(path).dialect
     assert title == "Edited"
     if SPECIMENS[name].dialect in ("ID3v1", "ID3v2.2"):
@@ -141,17 +141,6 @@ def test_another_programs_edit_survives_undo(tmp_path: Path, journal: Journal, n
     tags = read_tags(path)
     assert tags.genres in (SPECIMENS[name].genres, _resolved(name))
     assert tags.title == "Edited"
-
-
-def _edit_title(audio: Any) -> None:
-    tags = getattr(audio, "tags", audio)
-    if isinstance(tags, ID3):
-        tags["TIT2"] = TIT2(encoding=3, text="Edited")
-        audio.save(v2_version=3 if tags.version[1] == 3 else 4)
-    else:
-        key = {"MP4": "\xa9nam", "ASF": "Title"}.get(type(audio).__name__, "title")
-        audio[key] = ["Edited"]
-        audio.save()
 
 
 def _resolved(name: str) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ KEYS: Keys = {
 }
 # All that is parsed: decoding pictures and lyrics would take longer than all the rest.
 _FRAMES = {name: Frames[name] for name in {key[:4] for keys in KEYS.values() for key in keys}}
+_FRAMES |= {old.__name__: old for new in _FRAMES.values() for old in new.__subclasses__()}  # v2.2
 
 RIFF_INFO_KEYS: Keys = {
     "genres": ("IGNR",),
@@ -53,10 +54,10 @@ RIFF_INFO_KEYS: Keys = {
     "album": ("IPRD",),
     "title": ("INAM",),
 }
-_INFO = {
+_INFO: dict[str, Any] = {
     "mp3": MPEGInfo,
     "aac": AACInfo,
-    "tta": TrueAudioInfo,
+    "tta": lambda f: TrueAudioInfo(f, id3v2.tag_size(f.read(id3v2.HEADER_SIZE))),
     "wav": WaveStreamInfo,
     "aiff": AIFFInfo,
 }

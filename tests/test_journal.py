@@ -1,0 +1,446 @@
+"""The journal: what it tells of runs, what it settles after a crash, what undo does and refuses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import pytest
+
+from earmark.errors import FileChangedError, FileError, LibraryError, TagError
+from earmark.tags import Journal, apply_change, read_tags, undo_change
+from earmark.types import TagChange
+from tests.tagfiles import add_id3, bare_mp3, make
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "data") as journal:
+        yield journal
+
+
+def plan(path: Path, *after: str) -> TagChange:
+    tags, stat = read_tags(path), path.stat()
+    return TagChange(str(path), "genre", tags.genres, after, stat.st_size, stat.st_mtime_ns)
+
+
+def tracks(folder: Path, n: int) -> list[Path]:
+    first = add_id3(bare_mp3(folder / "0.mp3"), 3, "Jazz")
+    return [first, *(Path(shutil.copy2(first, folder / f"{i}.mp3")) for i in range(1, n))]
+
+
+def tag(journal: Journal, paths: list[Path], *after: str, finish: bool = True) -> int:
+    run_id = journal.new_run("tag", note="/music")
+    for path in paths:
+        apply_change(journal, run_id, plan(path, *after))
+    if finish:
+        journal.finish_run(run_id)
+    return run_id
+
+
+def undo(journal: Journal, run_id: int | None = None) -> list[str]:
+    """Undo a run as a caller would; the reasons of the files that could not be."""
+    run = journal.run_to_undo(run_id)
+    reasons = []
+    for change in journal.changes_to_undo(run.run_id):
+        try:
+            undo_change(journal, change)
+        except FileError as e:
+            reasons.append(e.reason)
+    journal.finish_undo(run.run_id)
+    return reasons
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return list(folder.rglob(".earmark-*"))
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def test_runs_and_changes_are_told(tmp_path: Path, journal: Journal) -> None:
+    paths = tracks(tmp_path, 3)
+    first = tag(journal, paths, "Rock")
+    second = tag(journal, paths[:1], "Pop", finish=False)
+    latest, earliest = journal.runs()
+    assert (latest.run_id, earliest.run_id) == (second, first)
+    assert (earliest.kind, earliest.note, earliest.counts) == ("tag", "/music", {"done": 3})
+    assert earliest.finished is not None
+    assert earliest.finished >= earliest.started
+    assert latest.finished is None
+    changes = journal.changes(first)
+    assert [change.path for change in changes] == [str(path) for path in paths]
+    assert {(change.before, change.after, change.state) for change in changes} == {
+        (("Jazz",), ("Rock",), "done")
+    }
+    assert changes[0].native == {"id3v2": [b"\1\xff\xfe" + "Jazz\0".encode("utf-16-le")]}
+
+
+def test_journal_outlives_the_program(tmp_path: Path) -> None:
+    paths = tracks(tmp_path, 2)
+    with Journal(tmp_path / "data") as journal:
+        tag(journal, paths, "Rock")
+    with Journal(tmp_path / "data") as journal:
+        assert journal.runs()[0].counts == {"done": 2}
+        undo(journal)
+        assert journal.runs()[0].undone is not None
+    assert read_tags(paths[0]).genres == ("Jazz",)
+
+
+def test_undo_takes_the_latest_run_once(tmp_path: Path, journal: Journal) -> None:
+    with pytest.raises(LibraryError, match="there is nothing to undo"):
+        journal.run_to_undo()
+    paths = tracks(tmp_path, 2)
+    first, second = tag(journal, paths, "Rock"), tag(journal, paths, "Pop")
+    assert journal.new_run() == second + 1  # a run that wrote nothing does not count
+    assert undo(journal) == []
+    assert read_tags(paths[0]).genres == ("Rock",)
+    with pytest.raises(
+        LibraryError, match=rf"run {second} is undone already.*earmark undo {first}"
+    ):
+        journal.run_to_undo()
+    assert undo(journal, first) == []
+    assert read_tags(paths[0]).genres == ("Jazz",)
+    for run_id, reason in {
+        None: "is undone already",
+        first: "is undone already",
+        second + 1: "wrote nothing",
+        99: "no run 99",
+    }.items():
+        with pytest.raises(LibraryError, match=reason):
+            journal.run_to_undo(run_id)
+
+
+def test_earlier_run_cannot_be_undone_past_a_later_one(tmp_path: Path, journal: Journal) -> None:
+    (path,) = tracks(tmp_path, 1)
+    first = tag(journal, [path], "Rock")
+    tag(journal, [path], "Pop")
+    assert undo(journal, first) == ["another program has changed its genre since"]
+    assert read_tags(path).genres == ("Pop",)
+    assert journal.runs()[1].counts == {"done": 1}
+    assert journal.runs()[1].undone is None
+
+
+def test_interrupted_undo_can_be_run_again(tmp_path: Path, journal: Journal) -> None:
+    paths = tracks(tmp_path, 3)
+    before = paths[0].read_bytes()
+    run_id = tag(journal, paths, "Rock")
+    undo_change(journal, journal.changes_to_undo(run_id)[0])
+    assert journal.runs()[0].counts == {"done": 2, "undone": 1}
+    assert undo(journal) == []
+    assert [path.read_bytes() for path in paths] == [before] * 3
+
+
+# --- undo meets a changed world -------------------------------------------------------------------
+
+
+def test_moved_file_is_told_and_the_rest_goes_on(tmp_path: Path, journal: Journal) -> None:
+    paths = tracks(tmp_path, 3)
+    tag(journal, paths, "Rock")
+    moved = paths[1].rename(tmp_path / "elsewhere.mp3")
+    assert undo(journal) == ["it is no longer there"]
+    assert [read_tags(paths[i]).genres for i in (0, 2)] == [("Jazz",), ("Jazz",)]
+    assert journal.changes(1)[1].reason == "it is no longer there"
+    moved.rename(paths[1])
+    assert undo(journal) == []
+    assert read_tags(paths[1]).genres == ("Jazz",)
+    assert journal.changes(1)[1].reason == ""
+
+
+def test_genre_changed_by_another_program_stays(tmp_path: Path, journal: Journal) -> None:
+    (path,) = tracks(tmp_path, 1)
+    tag(journal, [path], "Rock")
+    tags = mutagen.id3.ID3(path)
+    tags["TCON"].text = ["Polka"]
+    tags.save()
+    with pytest.raises(FileChangedError, match="another program has changed its genre"):
+        undo_change(journal, journal.changes_to_undo(1)[0])
+    assert read_tags(path).genres == ("Polka",)
+
+
+def test_file_that_is_back_already_counts_as_undone(tmp_path: Path, journal: Journal) -> None:
+    (path,) = tracks(tmp_path, 1)
+    backup = shutil.copy2(path, tmp_path / "backup")
+    tag(journal, [path], "Rock")
+    shutil.copy2(backup, path)
+    written = undo_change(journal, journal.changes_to_undo(1)[0])
+    assert not written.changed
+    assert journal.runs()[0].counts == {"undone": 1}
+
+
+def test_without_a_delta_the_genre_comes_back_alone(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = tracks(tmp_path, 1)
+    monkeypatch.setattr("earmark.tags.apply.make_delta", lambda old, new: None)
+    tag(journal, [path], "Rock")
+    assert undo(journal) == []
+    assert read_tags(path).genres == ("Jazz",)
+
+
+def test_delta_that_lies_is_not_believed(tmp_path: Path, journal: Journal) -> None:
+    paths = tracks(tmp_path, 1)
+    tag(journal, paths, "Rock")
+    after = paths[0].read_bytes()
+    with sqlite3.connect(journal.path) as db:
+        db.execute("UPDATE changes SET old_sha = ?", (b"\0" * 32,))
+    db.close()
+    assert undo(journal) == ["the old file could not be rebuilt; it stays as it is"]
+    assert paths[0].read_bytes() == after
+    assert leftovers(tmp_path) == []
+
+
+# --- recovery -------------------------------------------------------------------------------------
+
+
+def crash(journal: Journal, paths: list[Path], *states: str) -> None:
+    """Files whose change is left in these states, with their temporary copies."""
+    tag(journal, paths, "Rock")
+    changes = journal.changes(journal.runs()[0].run_id)
+    with sqlite3.connect(journal.path) as db:
+        for change, state in zip(changes, states, strict=True):
+            Path(change.temp).write_bytes(b"half a file")
+            sql = "UPDATE changes SET state = ? WHERE change_id = ?"
+            db.execute(sql, (state, change.change_id))
+    db.close()
+
+
+def test_recovery_says_what_became_of_each_file(tmp_path: Path, journal: Journal) -> None:
+    paths = tracks(tmp_path, 5)
+    old = paths[0].read_bytes()
+    crash(journal, paths, *["ready"] * 4, "undoing")
+    new = paths[0].read_bytes()
+    paths[1].write_bytes(old)
+    paths[2].write_bytes(old + b"x")
+    paths[3].unlink()
+    settled = [(change.state, change.reason) for change in journal.recover()]
+    assert settled == [
+        ("done", ""),
+        ("abandoned", "interrupted before it was written"),
+        ("unknown", "interrupted while it was written; another program has changed it since"),
+        ("unknown", "interrupted while it was written; no such file"),
+        ("done", "undo was interrupted"),
+    ]
+    assert leftovers(tmp_path) == []
+    assert journal.recover() == []
+    # What was unknown may turn out to be known after all.
+    paths[3].write_bytes(new)
+    assert undo(journal) == ["another program has changed its genre since"]
+    assert [path.read_bytes() for path in paths] == [old, old, old + b"x", old, old]
+
+
+def test_recovery_waits_for_an_unplugged_disk(tmp_path: Path, journal: Journal) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    crash(journal, tracks(music, 1), "ready")
+    music.rename(tmp_path / "unplugged")
+    assert [change.state for change in journal.recover()] == ["ready"]
+    (tmp_path / "unplugged").rename(music)
+    assert [change.state for change in journal.recover()] == ["done"]
+    assert [p.name for p in music.iterdir()] == ["0.mp3"]
+
+
+def test_new_run_and_undo_recover_first(tmp_path: Path, journal: Journal) -> None:
+    paths = tracks(tmp_path, 2)
+    crash(journal, paths[:1], "ready")
+    journal.new_run()
+    assert journal.runs()[1].counts == {"done": 1}
+    crash(journal, paths[1:], "ready")
+    assert undo(journal) == []
+    assert read_tags(paths[1]).genres == ("Jazz",)
+
+
+# --- two writers, a damaged journal ---------------------------------------------------------------
+
+
+def test_two_writers_do_not_interleave(tmp_path: Path) -> None:
+    (path,) = tracks(tmp_path, 1)
+    with Journal(tmp_path / "data") as first, Journal(tmp_path / "data") as second:
+        run_id = tag(first, [path], "Rock")
+        change = first.changes(run_id)[0]
+        for write in (
+            second.new_run,
+            second.recover,
+            second.run_to_undo,
+            lambda: undo_change(second, change),
+            lambda: apply_change(second, run_id, plan(path, "Pop")),
+        ):
+            with pytest.raises(LibraryError, match="another earmark is writing tags"):
+                write()
+        assert second.runs() == first.runs()  # reading is free
+        assert read_tags(path).genres == ("Rock",)
+        assert leftovers(tmp_path) == []
+        first.close()
+        assert undo(second) == []
+
+
+def test_lock_dies_with_its_process(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from earmark.tags import Journal; "
+        "Journal(sys.argv[1]).new_run(); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -9
+    with Journal(tmp_path) as journal:
+        assert journal.new_run() == 2
+
+
+def test_journal_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(b"This is no database.\n" * 100)
+    with pytest.raises(LibraryError, match="cannot be used: file is not a database"):
+        Journal(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(LibraryError, match="cannot be opened"):
+        Journal(tmp_path / "file")
+
+
+def test_journal_of_a_newer_version(tmp_path: Path) -> None:
+    Journal(tmp_path).close()
+    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(LibraryError, match="newer version"):
+        Journal(tmp_path)
+
+
+# --- disks that are full or read-only -------------------------------------------------------------
+
+
+@pytest.fixture
+def file_size_limit() -> Iterator[Any]:
+    """Sets the largest size that a file may grow to: the kernel refuses to write more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(n_bytes: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_no_room_for_the_copy(tmp_path: Path, journal: Journal, file_size_limit: Any) -> None:
+    path = make(tmp_path, "mp3_v23")
+    before, change, run_id = path.read_bytes(), plan(path, "Rock"), journal.new_run()
+    assert len(before) > 200_000
+    file_size_limit(150_000)
+    with pytest.raises(TagError, match="would exceed the allowed size"):
+        apply_change(journal, run_id, change)
+    file_size_limit(resource.RLIM_INFINITY)
+    assert path.read_bytes() == before
+    assert journal.runs()[0].counts == {"failed": 1}
+    assert leftovers(tmp_path) == []
+    apply_change(journal, run_id, change)
+    file_size_limit(150_000)
+    assert undo(journal) == ["the file would exceed the allowed size"]
+    file_size_limit(resource.RLIM_INFINITY)
+    assert undo(journal) == []
+    assert path.read_bytes() == before
+
+
+def test_no_room_for_the_journal(tmp_path: Path, journal: Journal, file_size_limit: Any) -> None:
+    """Nothing is written that could not be undone, and no further file is tried."""
+    path = make(tmp_path, "mp3_v23")
+    before, change, run_id = path.read_bytes(), plan(path, "Rock"), journal.new_run()
+    file_size_limit(journal.path.with_name("journal.sqlite-wal").stat().st_size)
+    with pytest.raises(LibraryError, match=r"journal .* cannot be used"):
+        apply_change(journal, run_id, change)
+    file_size_limit(resource.RLIM_INFINITY)
+    assert path.read_bytes() == before
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", ["copy", "finish", "swap"])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(errno.ENOSPC, "the disk is full"), (errno.EIO, "reports an error")]
+)
+def test_failing_disk(
+    tmp_path: Path,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    code: int,
+    reason: str,
+) -> None:
+    path = make(tmp_path, "flac")
+    before = path.read_bytes()
+
+    def fail(*args: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    module = "apply" if step == "swap" else "rewrite"
+    monkeypatch.setattr(f"earmark.tags.{module}.{step}", fail)
+    with pytest.raises(TagError, match=reason):
+        apply_change(journal, journal.new_run(), plan(path, "Rock"))
+    assert path.read_bytes() == before
+    assert reason in journal.changes(1)[0].reason
+    assert leftovers(tmp_path) == []
+
+
+_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from earmark.errors import TagError
+from earmark.tags import Journal, apply_change, read_tags
+from earmark.types import TagChange
+
+def write(path, after, data="data"):
+    tags, stat = read_tags(path), path.stat()
+    change = TagChange(str(path), "genre", tags.genres, (after,), stat.st_size, stat.st_mtime_ns)
+    with Journal(folder / data) as journal:
+        apply_change(journal, journal.new_run(), change)
+
+folder = Path(sys.argv[1])
+write(folder / "warm-up.mp3", "Rock", "other-data")  # imports what is imported late
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for name in sys.argv[2:]:
+    try:
+        write(folder / name, "Rock")
+        print("written")
+    except TagError as e:
+        print(e.reason)
+"""
+
+
+def test_what_permissions_forbid() -> None:
+    """As an ordinary user, whom permissions bind: root would be let through."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        folder.chmod(0o755)
+        nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+        for part in ("data", "open", "closed"):
+            (folder / part).mkdir()
+        for part in ("warm-up.mp3", "open/mine.mp3", "open/locked.mp3", "closed/mine.mp3"):
+            add_id3(bare_mp3(folder / part), 3, "Jazz")
+        (folder / "open" / "locked.mp3").chmod(0o444)
+        (folder / "closed").chmod(0o555)
+        if os.geteuid() == 0:
+            foreign = add_id3(bare_mp3(folder / "open" / "foreign.mp3"), 3, "Jazz")
+            for path in folder.rglob("*"):
+                if path != foreign:
+                    os.chown(path, nobody, nobody)
+            foreign.chmod(0o666)
+        files = ["open/mine.mp3", "open/locked.mp3", "closed/mine.mp3"]
+        expected = ["written", "the file is read-only", "its folder is read-only"]
+        if os.geteuid() == 0:
+            files.append("open/foreign.mp3")
+            expected.append("its owner or group could not be kept")
+        done = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, str(folder), *files],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.splitlines() == expected, done.stderr
+        assert leftovers(folder) == []
+        (folder / "closed").chmod(0o755)
