@@ -82,6 +82,7 @@ CONTAINERS: dict[str, Container] = {
 # Copied from tests/data, see the README there: FFmpeg has no encoder for these.
 READY_MADE: dict[str, Container] = {
     "musepack": Container(".mpc", "musepack", "", "musepack8", ""),
+    "ape": Container(".ape", "ape", "", "ape", ""),
 }
 
 SAMPLES = {**CONTAINERS, **READY_MADE}

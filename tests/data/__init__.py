@@ -1,0 +1,1 @@
+"""Files that cannot be encoded on the spot, and what made them."""
