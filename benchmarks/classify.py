@@ -1,0 +1,122 @@
+"""File to decision: the way of `earmark classify` against decoding the whole file, in one run.
+
+    python -m benchmarks.classify [--tracks 200]
+
+Four-minute MP3s, CPU seconds of one thread against librosa for the whole file and the same
+network; then tracks a second by one and by two worker processes, start-up included, and the peak
+memory of a worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+SECONDS = 240.0
+REPEATS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tracks", type=int, default=200)
+    parser.add_argument("--child", choices=("cpu", "workers"), help=argparse.SUPPRESS)
+    parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.child == "cpu":
+        _cpu(chosen.arguments[0])
+    elif chosen.child == "workers":
+        _workers(chosen.arguments[0], int(chosen.arguments[1]))
+    else:
+        _all(chosen.tracks)
+
+
+def _all(n_tracks: int) -> None:
+    from tests.audiofiles import synth, write
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first = write(folder / "0.mp3", synth("music", SECONDS), 44100, "mp3")
+        for i in range(1, n_tracks):
+            shutil.copyfile(first, folder / f"{i}.mp3")
+        _child("cpu", str(first))
+        for n_workers in (1, 2):
+            _child("workers", name, str(n_workers))
+
+
+def _child(what: str, *arguments: str) -> None:
+    # How many threads numpy may use is settled when it is imported.
+    command = [sys.executable, "-m", "benchmarks.classify", "--child", what, *arguments]
+    subprocess.run(command, env=os.environ | ONE_THREAD, check=True)
+
+
+def _cpu(path: str) -> None:
+    import librosa
+    import numpy as np
+
+    from earmark.features import quantise
+    from earmark.features.listen import listen
+    from earmark.models import bundle
+    from earmark.models.runtime import Classifier
+    from earmark.slices import cut
+    from earmark.voting import decide
+    from earmark.workflows.classify import shipped_model
+
+    classifier = Classifier(bundle.load(shipped_model()))
+    meta = classifier.bundle.meta
+
+    def excerpts() -> None:
+        probs = classifier.slice_probs(listen(path, meta.listen))
+        decide(probs.proba, meta.labels, meta.vote)
+
+    def whole_file() -> None:
+        features = meta.listen.features
+        y, _ = librosa.load(path, sr=features.sr)
+        S = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=features.sr), top_db=None)
+        X, _ = cut(quantise(S.astype(np.float32), features), meta.listen.slices)
+        classifier.logits(X)
+
+    ways = {"earmark": excerpts, "whole file": whole_file}
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for repeat in range(REPEATS + 1):
+        for way, run in ways.items():
+            start = time.process_time()
+            run()
+            if repeat:  # the first one imports and compiles
+                times[way].append(1e3 * (time.process_time() - start))
+    ms = {way: statistics.median(found) for way, found in times.items()}
+    print(
+        f"file to decision, one thread: {ms['earmark']:.1f} ms of CPU;"
+        f" whole file by librosa, same network: {ms['whole file']:.0f} ms"
+        f" ({ms['whole file'] / ms['earmark']:.1f} times as much)"
+    )
+
+
+def _workers(folder: str, n_workers: int) -> None:
+    from earmark.models import bundle
+    from earmark.workflows.classify import classify, shipped_model
+    from earmark.workflows.events import run
+
+    model = bundle.load(shipped_model())
+    start = time.perf_counter()
+    flow = classify([folder], model, model.meta.vote, None, n_workers=n_workers, time_limit_s=60)
+    results = run(flow)
+    seconds = time.perf_counter() - start
+    rss_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    assert all(result.decision is not None for result in results)
+    print(
+        f"{n_workers} workers: {len(results) / seconds:.1f} tracks/s"
+        f" ({60 * len(results) / seconds:.0f} a minute), largest worker {rss_mb:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()
