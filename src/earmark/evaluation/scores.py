@@ -1,9 +1,7 @@
-"""The scores of a model on labelled tracks, through the same vote that `classify` uses."""
+"""The few scores that a bundle's ``model.json`` carries, of all that could be measured."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.evaluation.metrics import (
-    Labels,
-    accuracy,
-    bootstrap_interval,
-    confusion,
-    macro_f1,
-    precision_recall,
-)
+from earmark.evaluation.bootstrap import Score
+from earmark.evaluation.judged import Judged
+from earmark.evaluation.results import Evaluation, evaluate
 from earmark.types import FloatArray, VoteConfig
-from earmark.voting import decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +38,12 @@ def score(
     labels: Sequence[str],
     vote: VoteConfig,
 ) -> Scores:
-    """Score tracks given their slices' probabilities.
+    """Score tracks by artists that the model was not trained on.
 
     Parameters
     ----------
     probas : sequence of ndarray, each (n_slices, n_classes)
-        One array a track.
+        Slice probabilities, one array a track.
     reference : sequence of int, length n_tracks
     groups : sequence of str, length n_tracks
         Artists, for the intervals.
@@ -59,60 +51,46 @@ def score(
     vote : VoteConfig
         `accuracy` and `macro_f1` are measured without its thresholds (an answer for every
         track), `answered` and `precision_when_answered` with them.
+
+    Raises
+    ------
+    DataError
+        If there is no track.
     """
-    forced_vote = dataclasses.replace(vote, min_confidence=0.0, min_agreement=0.0)
-    number = {label: i for i, label in enumerate(labels)}
-    expected = np.asarray(reference)
-    forced = _answers(probas, labels, number, forced_vote)
-    answers = _answers(probas, labels, number, vote)
-    n_classes = len(labels)
+    judged = Judged.by_vote(probas, reference, groups, labels, vote)
+    evaluation = evaluate(judged, labels, name="", data="", protocol="artist")
+    return Scores(summarise(evaluation), evaluation.answers)
 
-    def f1(reference: Labels, estimated: Labels) -> float:
-        return macro_f1(reference, estimated, n_classes)
 
-    precision, recall = precision_recall(expected, forced, n_classes)
-    n_slices = [len(proba) for proba in probas]
-    slice_hits = [(p.argmax(axis=1) == r).sum() for p, r in zip(probas, expected, strict=True)]
-    given = answers >= 0
-    commonest = Counter(reference).most_common(1)[0][1]
-    summary = {
-        "n_tracks": len(expected),
-        "n_groups": len(set(groups)),
-        "n_slices": sum(n_slices),
-        "slice_accuracy": _share(sum(slice_hits) / sum(n_slices)),
-        "accuracy": _share(accuracy(expected, forced)),
-        "accuracy_interval_95": _interval(accuracy, expected, forced, groups),
-        "macro_f1": _share(f1(expected, forced)),
-        "macro_f1_interval_95": _interval(f1, expected, forced, groups),
-        "majority_baseline": _share(commonest / len(expected)),
-        "chance_baseline": _share(1 / n_classes),
-        "answered": _share(given.mean()),
-        "precision_when_answered": _share(accuracy(expected[given], answers[given]))
-        if given.any()
-        else None,
+def summarise(evaluation: Evaluation) -> dict[str, Any]:
+    """The scores of `Scores.summary`."""
+    track = evaluation.track
+    return {
+        "n_tracks": evaluation.n_tracks,
+        "n_groups": evaluation.n_groups,
+        "n_slices": evaluation.n_slices,
+        "slice_accuracy": _share(evaluation.slice["accuracy"].value),
+        "accuracy": _share(track["accuracy"].value),
+        "accuracy_interval_95": _interval(track["accuracy"]),
+        "macro_f1": _share(track["macro_f1"].value),
+        "macro_f1_interval_95": _interval(track["macro_f1"]),
+        "majority_baseline": _share(evaluation.baselines["majority"]),
+        "chance_baseline": _share(evaluation.baselines["chance"]),
+        "answered": _share(track["answered"].value),
+        "precision_when_answered": _share(track["precision_when_answered"].value),
         "per_genre": {
             label: {
-                "n": int((expected == i).sum()),
-                "precision": _share(precision[i]),
-                "recall": _share(recall[i]),
+                "n": scores["recall"].n,
+                "precision": _share(scores["precision"].value),
+                "recall": _share(scores["recall"].value),
             }
-            for i, label in enumerate(labels)
+            for label, scores in evaluation.per_genre.items()
         },
     }
-    return Scores(summary, confusion(expected, answers, n_classes))
 
 
-def _answers(
-    probas: Sequence[FloatArray], labels: Sequence[str], number: dict[str, int], vote: VoteConfig
-) -> NDArray[np.int64]:
-    decisions = (decide(proba, labels, vote) for proba in probas)
-    return np.array([-1 if d.genre is None else number[d.genre] for d in decisions])
-
-
-def _interval(
-    measure: Any, reference: Labels, estimated: Labels, groups: Sequence[str]
-) -> list[float | None]:
-    return [_share(bound) for bound in bootstrap_interval(measure, reference, estimated, groups)]
+def _interval(score: Score) -> list[float | None]:
+    return [_share(score.low), _share(score.high)]
 
 
 def _share(value: float) -> float | None:

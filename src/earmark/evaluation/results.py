@@ -1,0 +1,308 @@
+"""All that was measured of one model, on one set of tracks, under one protocol.
+
+Conventions: tracks first (`track`, by the vote), slices beside them (`slice`, each by itself); an
+answer for every track, except where a name says ``answered``. Intervals are 95 %, by artist.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.errors import DataError
+from earmark.evaluation import metrics, rejection, reliability
+from earmark.evaluation.bootstrap import Bootstrap, Score
+from earmark.evaluation.judged import Judged
+from earmark.evaluation.rejection import RiskCoverage, coverage_at_precision
+from earmark.evaluation.reliability import Reliability
+from earmark.evaluation.unknown import Detection
+
+PRECISION_TARGETS = (0.8, 0.9, 0.95, 0.99)
+
+FEW_GROUPS = 10
+"""Intervals from fewer artists are too narrow."""
+
+# More points than this show nothing more, and make metrics.json long.
+_MAX_CURVE_POINTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How training and test tracks were kept apart.
+
+    Attributes
+    ----------
+    what : str
+        What a test item is.
+    leak : str
+        What training and test still share; empty where nothing is known to leak.
+    """
+
+    what: str
+    leak: str = ""
+
+
+PROTOCOLS = {
+    "slice-random": Protocol(
+        "slices drawn at random", "slices of the same recording are in training and in test"
+    ),
+    "track-random": Protocol(
+        "tracks drawn at random",
+        "tracks of the same album and artist are in training and in test",
+    ),
+    "album": Protocol(
+        "tracks of albums not trained on", "the same artists are in training and in test"
+    ),
+    "artist": Protocol("tracks by artists not trained on"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One model × data × protocol, measured.
+
+    Attributes
+    ----------
+    name, data, protocol, split : str
+        The model or recipe, the tracks, how they were kept from the training tracks (a name of
+        `PROTOCOLS`, or the data set's own), and details of it (folds, seed); `split` may be empty.
+    labels : tuple of str
+    n_tracks, n_slices, n_groups : int
+    track : dict of str to Score
+        ``accuracy``, ``macro_f1``, ``top_2_accuracy``, ``expected_calibration_error``, ``aurc``,
+        ``answered`` and ``precision_when_answered``.
+    slice : dict of str to Score
+        ``accuracy``, ``macro_f1``, ``top_2_accuracy``.
+    per_genre : dict of str to dict of str to Score
+        ``precision``, ``recall`` and ``f1`` of tracks by genre.
+    baselines : dict of str to float
+        What guessing gets: ``majority`` and ``chance`` accuracy; what the other scores would be
+        for honest confidences (``calibration_error_if_calibrated``) and for confidences that say
+        nothing or all (``aurc_at_random``, ``aurc_of_oracle``).
+    confusion : ndarray of int, shape (n_classes, n_classes)
+        Tracks by reference and estimate, sure or not.
+    answers : ndarray of int, shape (n_classes, n_classes + 1)
+        Tracks by reference and answer; the last column is "I don't know".
+    reliability : Reliability
+    risk_coverage : RiskCoverage
+    unknown, nonmusic : tuple of Detection
+        By method; empty where not measured.
+    warnings : tuple of str
+        What a reader of the scores must know.
+    """
+
+    name: str
+    data: str
+    protocol: str
+    split: str
+    labels: tuple[str, ...]
+    n_tracks: int
+    n_slices: int
+    n_groups: int
+    track: dict[str, Score]
+    slice: dict[str, Score]
+    per_genre: dict[str, dict[str, Score]]
+    baselines: dict[str, float]
+    confusion: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    reliability: Reliability
+    risk_coverage: RiskCoverage
+    unknown: tuple[Detection, ...] = ()
+    nonmusic: tuple[Detection, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def leak(self) -> str:
+        """What training and test share, empty where nothing is known to."""
+        known = PROTOCOLS.get(self.protocol)
+        return known.leak if known else ""
+
+    def coverages(self) -> list[tuple[float, float, float]]:
+        """(target precision, largest coverage that reaches it, its threshold) of each target."""
+        return [
+            (target, *coverage_at_precision(self.risk_coverage, target))
+            for target in PRECISION_TARGETS
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types with numbers to six decimals; what is not defined is None."""
+        plain = {
+            f.name: _plain(getattr(self, f.name))
+            for f in dataclasses.fields(self)
+            if f.name != "risk_coverage"
+        }
+        plain["risk_coverage"] = _plain(_thinned(self.risk_coverage))
+        plain["coverage_at_precision"] = [
+            {"precision": target, "coverage": _plain(coverage), "threshold": _plain(threshold)}
+            for target, coverage, threshold in self.coverages()
+        ]
+        return plain
+
+
+def evaluate(
+    judged: Judged,
+    labels: Sequence[str],
+    *,
+    name: str,
+    data: str,
+    protocol: str,
+    split: str = "",
+    unknown: Sequence[Detection] = (),
+    nonmusic: Sequence[Detection] = (),
+    warnings: Sequence[str] = (),
+    n_resamples: int = 1000,
+) -> Evaluation:
+    """Measure all that can be measured of `judged`.
+
+    Parameters
+    ----------
+    judged : Judged
+    labels : sequence of str, length n_classes
+    name, data, protocol, split : str
+        As in `Evaluation`; a `protocol` of `PROTOCOLS` that leaks is warned of.
+    unknown, nonmusic : sequence of Detection
+        Measured beforehand by `earmark.evaluation.unknown.evaluate`.
+    warnings : sequence of str
+        Of what the caller knows; those that the scores themselves call for are added.
+
+    Raises
+    ------
+    DataError
+        If there is no track to measure on.
+    """
+    if len(judged.reference) == 0:
+        raise DataError("no labelled track to measure on", "label some tracks of these genres")
+    bootstrap = Bootstrap(judged.groups, n_resamples)
+    groups = bootstrap.numbers(judged.groups)
+    reference, estimated, n_classes = judged.reference, judged.estimated, len(labels)
+    correct = reference == estimated
+    given = judged.answered
+    per_class = metrics.evaluate_classes(reference, estimated, n_classes, groups, bootstrap)
+    n_slices = np.array([len(proba) for proba in judged.probas])
+    slice_proba = np.concatenate(judged.probas)
+    evaluation = Evaluation(
+        name=name,
+        data=data,
+        protocol=protocol,
+        split=split,
+        labels=tuple(labels),
+        n_tracks=len(reference),
+        n_slices=len(slice_proba),
+        n_groups=bootstrap.n_groups,
+        track={
+            **metrics.evaluate(reference, estimated, judged.proba, groups, bootstrap),
+            **reliability.evaluate(judged.confidence, correct, groups, bootstrap),
+            **rejection.evaluate(judged.confidence, correct, groups, bootstrap),
+            "answered": metrics.share(given, groups, bootstrap),
+            "precision_when_answered": metrics.share(correct[given], groups[given], bootstrap),
+        },
+        slice=metrics.evaluate(
+            np.repeat(reference, n_slices),
+            slice_proba.argmax(axis=1),
+            slice_proba,
+            np.repeat(groups, n_slices),
+            bootstrap,
+        ),
+        per_genre=dict(zip(labels, per_class, strict=True)),
+        baselines={
+            "majority": float(np.bincount(reference).max() / len(reference)),
+            "chance": 1 / n_classes,
+            "calibration_error_if_calibrated": reliability.error_if_calibrated(judged.confidence),
+            "aurc_at_random": float((~correct).mean()),
+            "aurc_of_oracle": rejection.aurc_of_oracle(correct),
+        },
+        confusion=metrics.confusion(reference, estimated, n_classes)[:, :-1],
+        answers=metrics.confusion(reference, np.where(given, estimated, -1), n_classes),
+        reliability=reliability.reliability_curve(judged.confidence, correct),
+        risk_coverage=rejection.risk_coverage_curve(judged.confidence, correct),
+        unknown=tuple(unknown),
+        nonmusic=tuple(nonmusic),
+    )
+    return dataclasses.replace(evaluation, warnings=(*warnings, *_warnings(evaluation)))
+
+
+def _warnings(evaluation: Evaluation) -> list[str]:
+    said = []
+    if evaluation.leak:
+        said.append(
+            f"this protocol leaks: {evaluation.leak}, so the scores say less about new music than"
+            " they seem to"
+        )
+    if evaluation.n_groups < 2:
+        said.append("all tracks are by one artist: nothing is known about others")
+    elif evaluation.n_groups < FEW_GROUPS:
+        said.append(
+            f"only {evaluation.n_groups} artists: the intervals are narrower than they should be"
+        )
+    recalls = {genre: scores["recall"] for genre, scores in evaluation.per_genre.items()}
+    absent = [genre for genre, recall in recalls.items() if recall.n == 0]
+    if absent:
+        said.append(f"no track of {', '.join(absent)}: macro-F1 leaves the genre out")
+    lonely = [genre for genre, recall in recalls.items() if recall.n and recall.n_groups == 1]
+    if lonely and evaluation.n_groups > 1:
+        said.append(f"one artist only for {', '.join(lonely)}: its recall is that artist's")
+    if evaluation.track["accuracy"].low <= evaluation.baselines["majority"]:
+        said.append("not shown to be better than always giving the commonest genre")
+    return said
+
+
+def compare(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """One row an evaluation, in their order, for a table of protocols or recipes.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``data``, ``protocol``, ``leak`` (str), ``n_tracks``, ``n_slices``, ``n_groups``
+        (int), ``majority`` (float), ``slice_accuracy``, ``accuracy``, ``macro_f1`` (Score).
+    """
+    return [
+        {
+            "name": e.name,
+            "data": e.data,
+            "protocol": e.protocol,
+            "leak": e.leak,
+            "n_tracks": e.n_tracks,
+            "n_slices": e.n_slices,
+            "n_groups": e.n_groups,
+            "majority": e.baselines["majority"],
+            "slice_accuracy": e.slice["accuracy"],
+            "accuracy": e.track["accuracy"],
+            "macro_f1": e.track["macro_f1"],
+        }
+        for e in evaluations
+    ]
+
+
+def _thinned(curve: RiskCoverage) -> RiskCoverage:
+    n = len(curve.coverage)
+    kept = np.unique(np.linspace(0, n - 1, min(n, _MAX_CURVE_POINTS)).round().astype(np.intp))
+    return RiskCoverage(curve.coverage[kept], curve.risk[kept], curve.threshold[kept])
+
+
+def _plain(value: Any) -> Any:
+    """`value` in types that JSON knows; NaN as None."""
+    if isinstance(value, Score):
+        interval = [_plain(value.low), _plain(value.high)]
+        return {
+            "value": _plain(value.value),
+            "interval_95": interval,
+            "n": value.n,
+            "n_groups": value.n_groups,
+        }
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    return value
