@@ -143,5 +143,6 @@ def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(bundle: Bundle)
     slices = Slices(X, np.arange(len(X), dtype=np.float32), "x")
     probs = classifier.slice_probs(slices)
     np.testing.assert_allclose(probs.proba.sum(axis=1), 1, atol=1e-6)
-    one_by_one = np.concatenate([classifier.logits(X[i : i + 1]) for i in range(len(X))])
-    np.testing.assert_allclose(classifier.logits(X), one_by_one, atol=1e-4)
+    for answer in (classifier.logits, classifier.embeddings):
+        one_by_one = np.concatenate([answer(X[i : i + 1]) for i in range(len(X))])
+        np.testing.assert_allclose(answer(X), one_by_one, atol=1e-4)

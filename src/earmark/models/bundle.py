@@ -5,7 +5,8 @@ how to vote) and to judge it (data, split, scores, licence). There are no pickle
 bundle from a stranger runs none of the stranger's code.
 
 The network takes ``slices``, uint8 (n, n_bins, n_frames), and gives ``logits``, float32
-(n, n_classes). Scaling of the input is part of the graph.
+(n, n_classes), and ``embedding``, float32 (n, n_features), from which the last layer makes them.
+Scaling of the input is part of the graph.
 """
 
 from __future__ import annotations

@@ -60,8 +60,15 @@ class Classifier:
 
     def logits(self, X: NDArray[np.uint8]) -> FloatArray:
         """Logits float32 (n_slices, n_classes) of slices uint8 (n_slices, n_bins, n_frames)."""
+        return self._run("logits", X)
+
+    def embeddings(self, X: NDArray[np.uint8]) -> FloatArray:
+        """Embeddings float32 (n_slices, n_features) of slices as for `logits`."""
+        return self._run("embedding", X)
+
+    def _run(self, output: str, X: NDArray[np.uint8]) -> FloatArray:
         parts = [
-            self._session.run(["logits"], {"slices": X[i : i + BATCH]})[0]
+            self._session.run([output], {"slices": X[i : i + BATCH]})[0]
             for i in range(0, len(X), BATCH)
         ]
         return np.concatenate(parts)

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import onnxruntime as ort
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from earmark.errors import BundleError
 
@@ -16,7 +16,7 @@ TOLERANCE = 1e-3
 
 
 def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
-    """Serialise `network` as ONNX with input ``slices`` (uint8) and output ``logits``.
+    """Serialise `network` as ONNX: input ``slices`` (uint8), outputs ``logits``, ``embedding``.
 
     Raises
     ------
@@ -24,6 +24,7 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
         If onnxruntime's logits differ from torch's by more than `TOLERANCE`.
     """
     network = network.eval()
+    both = _Both(network).eval()
     rng = np.random.default_rng(0)
     slices = rng.integers(0, 256, (2, n_bins, n_frames), dtype=np.uint8)
     with warnings.catch_warnings():
@@ -33,10 +34,10 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
-                network,
+                both,
                 (torch.from_numpy(slices),),
                 input_names=["slices"],
-                output_names=["logits"],
+                output_names=["logits", "embedding"],
                 dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
                 dynamo=True,
                 verbose=False,
@@ -47,6 +48,18 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
     exported: bytes = program.model_proto.SerializeToString()
     _prove_parity(network, exported, n_bins, n_frames)
     return exported
+
+
+class _Both(nn.Module):
+    """Logits and embedding of a network in one pass."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.network.embed(slices)  # type: ignore[operator]
+        return self.network.head(embedding), embedding  # type: ignore[operator]
 
 
 def _prove_parity(network: nn.Module, exported: bytes, n_bins: int, n_frames: int) -> None:

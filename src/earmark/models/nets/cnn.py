@@ -39,15 +39,18 @@ class SliceCNN(nn.Module):
         n_high = -(-n_bins // 16)
         self.head = nn.Sequential(nn.Dropout(0.4), nn.Linear(2 * widths[-1] * n_high, n_classes))
 
-    def forward(self, slices: Tensor) -> Tensor:
-        """Logits (n, n_classes) of slices uint8 or float (n, n_bins, n_frames)."""
+    def embed(self, slices: Tensor) -> Tensor:
+        """What is left of slices uint8 or float (n, n_bins, n_frames) before the last layer."""
         x = slices.to(torch.float32) / 255.0
         # How loud a record was cut says nothing about its genre.
         x = x - x.mean(dim=(1, 2), keepdim=True)
         x = self.bins(x).unsqueeze(1)
         x = self.stages(x)
-        x = torch.cat((x.mean(dim=3), x.amax(dim=3)), dim=1).flatten(1)
-        logits: Tensor = self.head(x)
+        return torch.cat((x.mean(dim=3), x.amax(dim=3)), dim=1).flatten(1)
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Logits (n, n_classes) of slices uint8 or float (n, n_bins, n_frames)."""
+        logits: Tensor = self.head(self.embed(slices))
         return logits
 
 
