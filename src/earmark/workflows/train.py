@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from earmark.calibration import fit_temperature, softmax, threshold_for_precision
 from earmark.errors import MissingExtraError
-from earmark.evaluation.scores import Scores, score
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import Classifier
 from earmark.training.settings import Epoch, Step, TrainConfig
-from earmark.types import FloatArray, ListenConfig, VoteConfig
-from earmark.voting import decide
+from earmark.types import ListenConfig, VoteConfig
 from earmark.workflows import runfolder
 from earmark.workflows.events import Progress, Workflow
-from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble
+from earmark.workflows.finishing import finish, from_store
+from earmark.workflows.learning_set import LabelRequest, LearningSet, assemble
 
 if TYPE_CHECKING:
     from earmark.training.fit import Fitted
@@ -170,47 +165,13 @@ def _finish(
         licence=request.licence,
     )
     classifier = Classifier(bundles.write(run_dir / "draft", meta, network))
-    valid = _logits(classifier, store, learning_set.part("valid"))
-    meta = _calibrated(meta, valid, learning_set.part("valid"), request.target_precision)
-    scores = _measure(meta, _logits(classifier, store, learning_set.part("test")), learning_set)
-    meta = dataclasses.replace(meta, scores=scores.summary)
-    bundle = bundles.write(request.out, meta, network)
+    bundle, scores = finish(
+        meta,
+        network,
+        learning_set,
+        from_store(classifier, store),
+        out=request.out,
+        target_precision=request.target_precision,
+    )
     runfolder.write_results(run_dir, fitted.history, scores, learning_set.labels)
     return TrainReport(bundle, scores.summary, run_dir, fitted.interrupted)
-
-
-def _logits(
-    classifier: Classifier, store: FeatureStore, examples: Sequence[Example]
-) -> list[FloatArray]:
-    spans = store.locate([e.audio_id for e in examples])
-    return [classifier.logits(store.read(span)) for span in spans]
-
-
-def _calibrated(
-    meta: BundleMeta,
-    logits: Sequence[FloatArray],
-    examples: Sequence[Example],
-    target_precision: float,
-) -> BundleMeta:
-    """Set temperature and threshold by tracks that the network has not learned from."""
-    reference = np.repeat([e.genre for e in examples], [len(part) for part in logits])
-    temperature = fit_temperature(np.concatenate(logits), reference)
-    decisions = [decide(softmax(part, temperature), meta.labels, meta.vote) for part in logits]
-    confidence = np.array([d.confidence for d in decisions], dtype=np.float32)
-    right = np.array(
-        [d.genre == meta.labels[e.genre] for d, e in zip(decisions, examples, strict=True)]
-    )
-    threshold = threshold_for_precision(confidence, right, target_precision)
-    vote = dataclasses.replace(meta.vote, min_confidence=round(threshold, 3))
-    return dataclasses.replace(meta, temperature=round(temperature, 4), vote=vote)
-
-
-def _measure(meta: BundleMeta, logits: Sequence[FloatArray], learning_set: LearningSet) -> Scores:
-    examples = learning_set.part("test")
-    return score(
-        [softmax(part, meta.temperature) for part in logits],
-        [e.genre for e in examples],
-        [e.group for e in examples],
-        meta.labels,
-        meta.vote,
-    )
