@@ -23,9 +23,8 @@ from types import FrameType
 from typing import Any
 
 from earmark.errors import LibraryError
-from earmark.tags import Journal, apply_change, read_tags, undo_change
-from earmark.types import TagChange
-from tests.tagfiles import SPECIMENS, by_mutagen, edit_title, make
+from earmark.tags import Journal, read_tags, undo_change
+from tests.tagfiles import SPECIMENS, by_mutagen, edit_title, make, write
 
 AFTER = ("Zydeco", "Größe")
 # What can leave something behind. Reading is no operation, nor is work in memory.
@@ -37,12 +36,8 @@ IN_MEMORY = ("str.", "bytes.", "bytearray.", "BytesIO.")
 
 
 def apply(folder: Path, path: Path) -> None:
-    tags, stat = read_tags(path), path.stat()
-    change = TagChange(str(path), "genre", tags.genres, AFTER, stat.st_size, stat.st_mtime_ns)
     with Journal(folder / "data") as journal:
-        run_id = journal.new_run()
-        apply_change(journal, run_id, change)
-        journal.finish_run(run_id)
+        write(journal, path, *AFTER)
 
 
 def undo(folder: Path, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,14 @@ from earmark.errors import TagError
 from earmark.tags import read_tags
 from earmark.types import Tags
 from tests.audiofiles import sample
-from tests.tagfiles import (
-    SPECIMENS,
+from tests.tagfiles import SPECIMENS, make
+from tests.tagmakers import (
     add_id3,
     ape_tag,
     append,
     bare_mp3,
     encode,
     id3v1,
-    make,
     make_ape,
     prepend,
     v22,
@@ -134,6 +134,17 @@ def test_content_counts_and_not_the_name(tmp_path: Path, suffix: str) -> None:
         path = make(tmp_path, name)
         renamed = path.rename(tmp_path / f"renamed{suffix}")
         assert read_tags(renamed).container == SPECIMENS[name].container
+
+
+def test_wav_whose_size_lies_is_not_walked_through(tmp_path: Path) -> None:
+    """Zero samples behind a data chunk that claims to be empty are no five million chunks."""
+    path = sample(tmp_path / "a.wav", "wav")
+    data = path.read_bytes()
+    at = data.index(b"data") + 4
+    path.write_bytes(data[:at] + bytes(4) + bytes(40_000_000))
+    start = time.perf_counter()
+    assert read_tags(path).genres == ()
+    assert time.perf_counter() - start < 1.0
 
 
 def test_mp3_with_junk_in_front(tmp_path: Path) -> None:

@@ -31,13 +31,18 @@ def byte_order(f: BinaryIO) -> Literal["little", "big"]:
 
 
 def chunks(f: BinaryIO) -> Iterator[Chunk]:
-    """The file's chunks; the last one is cut where the file ends."""
+    """The file's chunks; the last one is cut where the file ends.
+
+    The walk ends at bytes that are no ID: they are audio behind a chunk whose size lies.
+    """
     order = byte_order(f)
     file_end = f.seek(0, os.SEEK_END)
     at = 12
     while at + _HEAD <= file_end:
         f.seek(at)
         head = f.read(_HEAD)
+        if not all(0x20 <= byte < 0x7F for byte in head[:4]):
+            return
         start = at + _HEAD
         size = int.from_bytes(head[4:], order)
         yield Chunk(head[:4], start, min(start + size, file_end))
@@ -73,24 +78,40 @@ def put(f: BinaryIO, chunk: Chunk | None, chunk_id: bytes, data: bytes) -> None:
     f.flush()
 
 
-def riff_info(f: BinaryIO) -> dict[str, str]:
-    """Texts of a WAV file's LIST/INFO chunk, such as ``{"IGNR": "Jazz"}``."""
-    for chunk in chunks(f):
-        if chunk.chunk_id == b"LIST":
-            data = content(f, chunk)
-            if data[:4] == b"INFO":
-                return dict(_info(data[4:]))
-    return {}
+# --- LIST/INFO, the texts of WAV files -----------------------------------------------------------
 
 
-def _info(data: bytes) -> Iterator[tuple[str, str]]:
-    at = 0
+def info(f: BinaryIO) -> list[tuple[bytes, bytes]] | None:
+    """IDs and bytes of the texts in a WAV file's INFO; None where it has none."""
+    chunk = _info_chunk(f)
+    if chunk is None:
+        return None
+    data, items, at = content(f, chunk), [], 4
     while at + _HEAD <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        raw = data[at + _HEAD : at + _HEAD + size].split(b"\0")[0]
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:  # the standard names no encoding; Windows programs use this one
-            text = raw.decode("cp1252", "replace")
-        yield data[at : at + 4].decode("latin-1"), text
+        size = int.from_bytes(data[at + 4 : at + _HEAD], "little")
+        items.append((data[at : at + 4], data[at + _HEAD : at + _HEAD + size]))
         at += _HEAD + size + size % 2
+    return items
+
+
+def put_info(f: BinaryIO, items: list[tuple[bytes, bytes]]) -> None:
+    """Replace the texts of a WAV file that has INFO."""
+    parts = [b"INFO"]
+    for item_id, raw in items:
+        parts += [item_id, len(raw).to_bytes(4, "little"), raw, b"\0" * (len(raw) % 2)]
+    put(f, _info_chunk(f), b"LIST", b"".join(parts))
+
+
+def info_text(raw: bytes) -> str:
+    raw = raw.split(b"\0")[0]
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:  # the standard names no encoding; Windows programs use this one
+        return raw.decode("cp1252", "replace")
+
+
+def _info_chunk(f: BinaryIO) -> Chunk | None:
+    for chunk in chunks(f):
+        if chunk.chunk_id == b"LIST" and content(f, chunk)[:4] == b"INFO":
+            return chunk
+    return None

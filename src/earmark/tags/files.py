@@ -98,7 +98,8 @@ def check_replaceable(path: str) -> os.stat_result:
 def temp_name(path: str) -> str:
     """Path of a temporary file beside `path`, not created yet. The suffix stays, for decoders."""
     original = Path(path)
-    return str(original.with_name(f"{TEMP_PREFIX}{secrets.token_hex(6)}{original.suffix}"))
+    suffix = original.suffix if len(original.suffix) <= 8 else ""  # "1. Title" has a long one
+    return str(original.with_name(f"{TEMP_PREFIX}{secrets.token_hex(6)}{suffix}"))
 
 
 def remove_temp(temp: str) -> None:

@@ -102,7 +102,7 @@ def tags_of(f: BinaryIO, path: str) -> Tags:
         title=title,
         moods=values.get("moods", ()),
         groupings=values.get("groupings", ()),
-        duration_s=reading.duration_s,
+        duration_s=reading.duration_s if reading.duration_s and reading.duration_s > 0 else None,
         container=container,
         dialect=reading.dialect,
     )

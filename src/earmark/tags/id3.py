@@ -8,8 +8,9 @@ Which version is written
     v2.3, which all players read. A file with nothing but ID3v1 keeps nothing but ID3v1 as long as
     that can hold the genre; else it gets v2.3 with the other fields copied, see
     `earmark.tags.id3v1`. A file whose only tag is APEv2 has its genre written there. Further tags
-    of the file that name a genre are kept in step, so that no player shows the old one. In WAV
-    files, INFO is read and never written: a chunk with an ID3 tag is added, and wins.
+    of the file that name a genre are kept in step, so that no player shows the old one. A WAV
+    file gets a chunk with an ID3 tag even where it has INFO: that holds one text, in no
+    encoding that all agree on. A genre in INFO is kept in step, several joined by "; ".
 
 Several genres
     Become one TCON frame with a NUL between them. This is the standard in v2.4. In v2.3 and v2.2 it
@@ -48,7 +49,7 @@ KEYS: Keys = {
 _FRAMES = {name: Frames[name] for name in {key[:4] for keys in KEYS.values() for key in keys}}
 _FRAMES |= {old.__name__: old for new in _FRAMES.values() for old in new.__subclasses__()}  # v2.2
 
-RIFF_INFO_KEYS: Keys = {
+INFO_KEYS: Keys = {
     "genres": ("IGNR",),
     "artist": ("IART",),
     "album": ("IPRD",),
@@ -61,6 +62,7 @@ _INFO: dict[str, Any] = {
     "wav": WaveStreamInfo,
     "aiff": AIFFInfo,
 }
+_INFO_GENRE = b"IGNR"
 _CHUNK_IDS = {"wav": (b"id3 ", b"ID3 "), "aiff": (b"ID3 ",)}
 
 Texts = dict[str, tuple[str, ...]]
@@ -145,13 +147,17 @@ class Id3ChunkFamily(Family):
 
     def read(self, f: BinaryIO) -> Reading:
         sources = _id3v2_source(self._tag_bytes(f))
-        info = chunks.riff_info(f) if self.container == "wav" else {}
-        if info:
-            sources.append(("RIFF INFO", pick(RIFF_INFO_KEYS, lambda key: [info.get(key, "")])))
+        info = self._info(f)
+        if info is not None:
+            found = {item_id.decode("latin-1"): chunks.info_text(raw) for item_id, raw in info}
+            sources.append(("RIFF INFO", pick(INFO_KEYS, lambda key: [found.get(key, "")])))
         return _reading(sources, self.container, f)
 
     def get(self, f: BinaryIO) -> Native:
-        return _get_id3v2(self._tag_bytes(f))
+        native, info = _get_id3v2(self._tag_bytes(f)), self._info(f)
+        if info is not None:
+            native["info"] = [raw for item_id, raw in info if item_id == _INFO_GENRE]
+        return native
 
     def put(self, f: BinaryIO, native: Native) -> None:
         data, bodies = self._tag_bytes(f), native.get("id3v2", [])
@@ -161,14 +167,25 @@ class Id3ChunkFamily(Family):
             room = chunk.end - chunk.start if chunk else 0
             data = id3v2.render(id3v2.with_genre(tag, bodies), size=room)
             chunks.put(f, chunk, _CHUNK_IDS[self.container][0], data)
+        info, genre = self._info(f), native.get("info", [])
+        if info is not None and [raw for item_id, raw in info if item_id == _INFO_GENRE] != genre:
+            kept = [item for item in info if item[0] != _INFO_GENRE]
+            chunks.put_info(f, [*kept, *((_INFO_GENRE, raw) for raw in genre)])
 
     def write(self, f: BinaryIO, values: tuple[str, ...]) -> None:
-        self.put(f, {"id3v2": _bodies(self._tag_bytes(f), values)})
+        native: Native = {"id3v2": _bodies(self._tag_bytes(f), values)}
+        if self.get(f).get("info") and values:
+            native["info"] = ["; ".join(values).encode() + b"\0"]
+        self.put(f, native)
 
     def others(self, f: BinaryIO) -> Any:
         data = self._tag_bytes(f)
         tag = id3v2.parse(data) if data else id3v2.new_tag()
-        return id3v2.other_frames(tag), tag.junk, chunks.riff_info(f)
+        info = [item for item in self._info(f) or () if item[0] != _INFO_GENRE]
+        return id3v2.other_frames(tag), tag.junk, info
+
+    def _info(self, f: BinaryIO) -> list[tuple[bytes, bytes]] | None:
+        return chunks.info(f) if self.container == "wav" else None
 
     def _chunk(self, f: BinaryIO) -> chunks.Chunk | None:
         return chunks.find(f, *_CHUNK_IDS[self.container])

@@ -24,7 +24,7 @@ HEADER_SIZE = 10
 NEW_VERSION = 3  # for a file without a tag: the version that every player reads
 PADDING = 2048  # for a tag that has to grow: later edits then need not move the audio
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
-_FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9\0 ]")
+_FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9\0]")
 _GENRE_IDS = (b"TCON", b"TCO", b"TCO\0")  # the last: v2.2 name in a v2.3 tag, some programs do so
 
 
@@ -124,10 +124,11 @@ def other_frames(tag: Tag) -> list[bytes]:
 
 
 def with_genre(tag: Tag, bodies: list[bytes]) -> Tag:
-    """`tag` with genre frames of these bodies where the first one was, or else at the end."""
-    at = next(
-        (i for i, frame in enumerate(tag.frames) if frame.frame_id in _GENRE_IDS), len(tag.frames)
-    )
+    """`tag` with genre frames of these bodies where the first one was, or else in front.
+
+    In front, since some tags hold rubbish at which readers stop.
+    """
+    at = next((i for i, frame in enumerate(tag.frames) if frame.frame_id in _GENRE_IDS), 0)
     kept = [frame for frame in tag.frames if frame.frame_id not in _GENRE_IDS]
     new = [make_frame(tag.version, "TCON", body) for body in bodies]
     return replace(tag, frames=(*kept[:at], *new, *kept[at:]))
@@ -165,8 +166,6 @@ def _frames(version: int, body: bytes) -> tuple[tuple[Frame, ...], bytes]:
     head = 6 if version == 2 else 10
     while at + head <= len(body) and body[at]:
         frame_id = body[at : at + (3 if version == 2 else 4)]
-        if not _FRAME_ID.fullmatch(frame_id.ljust(4, b" ")):
-            break
         size = _frame_size(version, body, at)
         if at + head + size > len(body):
             break

@@ -207,11 +207,23 @@ def _shift_offsets(f: BinaryIO, start: int, shift: int) -> None:
             _shift_table(f, atom, ">I" if atom.name == b"stco" else ">Q", start, shift)
         elif atom.name == b"tfhd":
             f.seek(atom.content)
+            if f.read(4)[3] & 1:  # offsets count from the start of the file, not of the fragment
+                _shift_number(f, atom.content + 8, 8, start, shift)
+        elif atom.name == b"tfra":
+            f.seek(atom.content)
             head = f.read(16)
-            if head[3] & 1:
-                offset = int.from_bytes(head[8:16], "big")
-                f.seek(atom.content + 8)
-                f.write((offset + shift * (offset >= start)).to_bytes(8, "big"))
+            width = 8 if head[0] == 1 else 4  # of a time and of an offset
+            step = 2 * width + sum((head[11] >> bits & 3) + 1 for bits in (4, 2, 0))
+            for i in range(int.from_bytes(head[12:], "big")):
+                _shift_number(f, atom.content + 16 + i * step + width, width, start, shift)
+
+
+def _shift_number(f: BinaryIO, at: int, width: int, start: int, shift: int) -> None:
+    f.seek(at)
+    offset = int.from_bytes(f.read(width), "big")
+    if offset >= start:
+        f.seek(at)
+        f.write((offset + shift).to_bytes(width, "big"))
 
 
 def _shift_table(f: BinaryIO, atom: Atom, number: str, start: int, shift: int) -> None:
@@ -229,7 +241,7 @@ def _shift_table(f: BinaryIO, atom: Atom, number: str, start: int, shift: int) -
     f.write(data)
 
 
-_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mfra")
 
 
 def _descendants(f: BinaryIO, atom: Atom | None) -> Iterator[Atom]:
