@@ -13,10 +13,14 @@ from earmark.cli import options
 from earmark.cli.console import cell, follow, out, shown
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from collections.abc import Sequence
 
-    from earmark.library import Catalogue, Plan, TagMode
+    from rich.table import Table
+
+    from earmark.library import Catalogue, Plan, PlanItem, TagMode
     from earmark.types import TagChange
+
+_WIDEST_NAME = 48
 
 
 def command(
@@ -126,25 +130,13 @@ def _apply(
 
 
 def _print_plan(plan: Plan) -> None:
-    from rich.table import Table
-
     console = out()
+    n_name = min(_WIDEST_NAME, max((len(_name(item)) for item in plan.items), default=0))
     for heading, items in plan.albums():
-        shown_items = [item for item in items if item.action != "keep"]
-        if not shown_items:
-            continue
-        console.print(cell(heading, "bold"))
-        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 1))
-        for item in shown_items:
-            before = "; ".join(item.before) or "(none)"
-            if item.action in ("unknown", "error"):
-                style = "yellow" if item.action == "unknown" else "red"
-                table.add_row(_name(item.title, item.path), "?", "", cell(item.reason, style))
-                continue
-            sure = f"{item.confidence:.0%}" if item.confidence else ""
-            after = "; ".join(item.after)
-            table.add_row(_name(item.title, item.path), cell(f"{before} → {after}"), sure, "")
-        console.print(table)
+        concerned = [item for item in items if item.action != "keep"]
+        if concerned:
+            console.print(cell(heading, "bold"))
+            console.print(_album(concerned, n_name))
     counts = plan.counts()
     n_writing = sum(counts[action] for action in ("fill", "overwrite", "append"))
     console.print(
@@ -153,5 +145,23 @@ def _print_plan(plan: Plan) -> None:
     )
 
 
-def _name(title: str, path: str) -> Text:
-    return cell(title or Path(path).name)
+def _album(items: Sequence[PlanItem], n_name: int) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
+    # The same width in every album, so that the genres stand below each other.
+    table.add_column(width=n_name, no_wrap=True, overflow="ellipsis")
+    for item in items:
+        name = cell(_name(item))
+        if item.action in ("unknown", "error"):
+            style = "yellow" if item.action == "unknown" else "red"
+            table.add_row(name, cell(f"?  {item.reason}", style))
+        else:
+            change = f"{'; '.join(item.before) or '(none)'} → {'; '.join(item.after)}"
+            sure = f"  {item.confidence:.0%}" if item.confidence else ""
+            table.add_row(name, cell(change + sure, "green"))
+    return table
+
+
+def _name(item: PlanItem) -> str:
+    return item.title or Path(item.path).name
