@@ -1,0 +1,90 @@
+"""What the documentation tells people to type works, and what it links to is there."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="needs earmark[train]")
+
+from tests.audiofiles import synth, write
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(page: Path) -> list[str]:
+    """Indented lines that begin with ``earmark``, without their comments."""
+    found = re.findall(r"^    (earmark .*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"\s+#.*", "", line) for line in found]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A person's folder, with Music as the pages assume it."""
+    music = tmp_path / "Music"
+    (music / "unsorted").mkdir(parents=True)
+    genres = {"Rock": "noise", "Classical": "tone", "Concertos": "tone", "": "music"}
+    for genre, kind in genres.items():
+        for i in range(12):
+            y = synth(kind, 7.0, 22050, 1, seed=i)  # type: ignore[arg-type]
+            tags = {
+                "artist": f"{genre or kind} artist {i // 2}",
+                **({"genre": genre} if genre else {}),
+            }
+            folder = music if genre else music / "unsorted"
+            write(folder / f"{genre}{i}.flac", y, 22050, "flac", tags)
+    write(tmp_path / "song.mp3", synth("music", 7.0), container="mp3")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "docs" / "tagging.md"], ids=lambda p: p.name
+)
+def test_commands_run_as_written_one_after_the_other(page: Path, home: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    lines = commands(page)
+    assert len(lines) >= 5
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=home,
+            env=os.environ | {"HOME": str(home), "PATH": path},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    assert (home / "my-model" / "model.onnx").exists() == ("my-model" in page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_options_named_in_pages_exist(page: Path) -> None:
+    for line in commands(page):
+        verb = line.split()[1]
+        done = subprocess.run(
+            [sys.executable, "-c", "from earmark.cli import main; main()", verb, "--help"],
+            env=os.environ | {"COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for option in re.findall(r"(?<= )--[a-z-]+", line):
+            assert option in done.stdout, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_model_page_says_what_the_model_says() -> None:
+    namespace = runpy.run_path(str(ROOT / "docs" / "make_model_page.py"))
+    assert (ROOT / "docs" / "model.md").read_text(encoding="utf-8") == namespace["text"]()
