@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earmark.audio import reading
+from earmark.audio import audio_id, packet_hash, reading
 from earmark.errors import AudioError
-from tests.audiofiles import synth, write
+from tests.audiofiles import SAMPLES, sample, synth, write
 from tests.refusals import SR, assert_refused, assert_right_places, read
 
 # --- truncated and damaged ------------------------------------------------------------------------
@@ -112,6 +113,24 @@ def test_holes_and_noise_never_raise_anything_else(container: str, tmp_path: Pat
         except AudioError:
             continue
         assert all(np.isfinite(e.signal.y).all() for e in excerpts)
+
+
+@pytest.mark.parametrize("container", SAMPLES)
+def test_damaged_headers_never_raise_anything_else(
+    container: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = sample(tmp_path / "song", container).read_bytes()
+    rng = np.random.default_rng(5)
+    path = tmp_path / "damaged"
+    for _ in range(40):
+        damaged = bytearray(content)
+        for at in rng.integers(0, rng.choice([64, 300, 2000]), rng.integers(1, 20)):
+            damaged[at] = rng.integers(0, 256) if rng.random() < 0.5 else 255
+        path.write_bytes(damaged[: rng.integers(1, len(damaged))])
+        for look in (read, audio_id, packet_hash):
+            with contextlib.suppress(AudioError):
+                look(path)
+    assert capfd.readouterr().err == ""
 
 
 # --- too little, too quiet, not numbers -----------------------------------------------------------

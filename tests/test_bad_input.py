@@ -77,8 +77,10 @@ def test_pipe_that_takes_the_place_of_a_file_never_hangs(
     path.unlink()
     os.mkfifo(path)
     monkeypatch.setattr(Path, "stat", lambda self: regular)
-    with pytest.raises(AudioError):
-        read(path)
+    reader = threading.Thread(target=assert_refused, args=(path, ""), daemon=True)
+    reader.start()
+    reader.join(timeout=10)
+    assert not reader.is_alive()
 
 
 @UNIX_ONLY
@@ -153,6 +155,21 @@ def test_noise_named_mp3(content: bytes, tmp_path: Path) -> None:
 def test_film_without_sound(tmp_path: Path) -> None:
     path = write_silent_film(tmp_path / "film.mp4")
     assert_refused(path, "holds no sound, only pictures or other data")
+
+
+@pytest.mark.parametrize(
+    ("container", "known", "unknown"),
+    [
+        ("mkv_video", b"A_AAC", b"A_XYZ"),
+        ("wav", b"fmt \x10\0\0\0\x01\0", b"fmt \x10\0\0\0\x99\x99"),
+    ],
+)
+def test_unknown_coding(container: str, known: bytes, unknown: bytes, tmp_path: Path) -> None:
+    path = sample(tmp_path / "song", container)
+    content = path.read_bytes()
+    assert known in content
+    path.write_bytes(content.replace(known, unknown))
+    assert_refused(path, "its sound is of a coding that is not known")
 
 
 @pytest.fixture
@@ -265,20 +282,21 @@ class Failing(io.FileIO):
         return super().read(-1 if n is None else n)
 
 
-@pytest.mark.parametrize("look", [read, probe, audio_id, packet_hash])
-@pytest.mark.parametrize("n_reads", [0, 1, 2, 5, 20])
+@pytest.mark.parametrize("look", [read, audio_id, packet_hash])
+@pytest.mark.parametrize("n_reads", [0, 1, 2, 5, 9])
 def test_disk_errors_become_audio_errors(
-    look: Callable[[Path], object], n_reads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    look: Callable[[Path], object],
+    n_reads: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     path = write(tmp_path / "song.flac", synth("noise", 60.0), 44100, "flac")
     monkeypatch.setattr(io, "FileIO", Failing)
     Failing.n_left = n_reads
-    try:
+    with pytest.raises(AudioError, match="cannot be read: Input/output error"):
         look(path)
-    except AudioError as e:
-        assert "read" in e.reason or "decoded" in e.reason or "damaged" in e.reason  # noqa: PT017
-    else:
-        assert Failing.n_left > 0 or n_reads >= 5
+    assert capfd.readouterr().err == ""
 
 
 # --- quiet ----------------------------------------------------------------------------------------

@@ -92,9 +92,7 @@ class Source:
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(open_regular(self.path))
             self._container = stack.enter_context(self._open_container(file))
-            if not self._container.streams.audio:
-                raise AudioError(self.path, "holds no sound, only pictures or other data")
-            self._stream = self._container.streams.audio[0]
+            self._stream = self._choose_stream()
             for other in self._container.streams:
                 if other is not self._stream:
                     other.discard = Discard.all
@@ -130,14 +128,30 @@ class Source:
             "fflags": "fastseek",
         }
         try:
-            view = _Untailed(file)
-            return av.open(view, "r", metadata_errors="replace", container_options=options)
+            self._file = _Untailed(file)
+            return av.open(self._file, "r", metadata_errors="replace", container_options=options)
         except av.error.FFmpegError as e:
+            self._raise_read_error()
             raise AudioError(
                 self.path, "not a music file, or damaged beyond reading", _detail(e)
             ) from e
         except OSError as e:
             raise AudioError(self.path, f"cannot be read: {e.strerror}") from e
+
+    def _raise_read_error(self) -> None:
+        error = self._file.error
+        if error is not None:
+            raise AudioError(self.path, f"cannot be read: {error.strerror}") from error
+
+    def _choose_stream(self) -> av.AudioStream:
+        streams = self._container.streams.audio
+        if not streams:
+            raise AudioError(self.path, "holds no sound, only pictures or other data")
+        for stream in streams:
+            # Not so in its stubs, but there is none for a coding that FFmpeg does not know.
+            if stream.codec_context is not None:
+                return stream
+        raise AudioError(self.path, "its sound is of a coding that is not known")
 
     def _read_info(self) -> AudioInfo:
         context = self._stream.codec_context
@@ -162,7 +176,7 @@ class Source:
         target = self._origin + max(0, int(at_s / self._tick_s))
         try:
             self._container.seek(target, stream=self._stream)
-        except (av.error.FFmpegError, OSError) as e:
+        except (av.error.FFmpegError, OverflowError) as e:
             self._cause = e
             return False
         return True
@@ -171,17 +185,23 @@ class Source:
         """Encoded packets of the sound from here on, to where the file ends or breaks off.
 
         The last one is empty: decoding it brings out what the decoder still holds.
+
+        Raises
+        ------
+        AudioError
+            The disk failed.
         """
         demux = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(demux)
             except StopIteration:
-                return
-            except (av.error.FFmpegError, OSError) as e:
+                break
+            except av.error.FFmpegError as e:
                 self._cause = e
-                return
+                break
             yield packet
+        self._raise_read_error()
 
     def decode(self, packet: AudioPacket) -> list[av.AudioFrame]:
         """Frames that come out for one packet; none where it is damaged."""
@@ -209,9 +229,14 @@ class Source:
 
 
 class _Untailed:
-    """A file without the tags at its end, which MP3 and FLAC demuxers would take for sound."""
+    """A file without the tags at its end, which MP3 and FLAC demuxers would take for sound.
+
+    FFmpeg calls it and cannot pass exceptions on: a disk that fails looks like the end of the file,
+    and the `error` is kept.
+    """
 
     def __init__(self, file: io.FileIO) -> None:
+        self.error: OSError | None = None
         self._file = file
         self._end = end_of_audio(file)
         self.tell = file.tell
@@ -219,11 +244,19 @@ class _Untailed:
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_END:
-            return self._file.seek(self._end + offset)
-        return self._file.seek(offset, whence)
+            offset, whence = self._end + offset, io.SEEK_SET
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, OverflowError):
+            # A damaged header points out of the file. This is FFmpeg's code for it.
+            return -errno.EINVAL
 
     def read(self, n: int) -> bytes:
-        return self._file.read(max(0, min(n, self._end - self._file.tell())))
+        try:
+            return self._file.read(max(0, min(n, self._end - self._file.tell())))
+        except OSError as e:
+            self.error = e
+            return b""
 
 
 def probe(path: str | os.PathLike[str]) -> AudioInfo:
