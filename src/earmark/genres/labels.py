@@ -117,6 +117,44 @@ def choose_labels(
     )
 
 
+def choose_values(
+    tracks_values: Sequence[Values],
+    *,
+    merges: Mapping[str, str] | None = None,
+    min_tracks: int = 1,
+    only: Collection[str] = (),
+) -> LabelChoice:
+    """As `choose_labels`, for labels that are no genres (moods, groupings): taken as written.
+
+    Spellings that differ in case and punctuation are one label; nothing is known of a tree.
+    """
+    targets = resolve_merges(merges or {})
+    merged: dict[str, str] = {}
+    named = []
+    for values in tracks_values:
+        stripped = [value.strip() for value in values if value.strip()]
+        named.append(tuple(dict.fromkeys(targets.get(fold(v), v) for v in stripped)))
+        merged.update({v: targets[fold(v)] for v in stripped if targets.get(fold(v), v) != v})
+    spelling = one_spelling(Counter(value for values in named for value in values))
+    sets = [frozenset(spelling[value] for value in values) for values in named]
+    wanted = {fold(name) for name in only}
+    n_tracks = Counter(v for values in sets for v in values if not wanted or fold(v) in wanted)
+    kept = {value for value, n in n_tracks.items() if n >= min_tracks}
+    left = [values & kept for values in sets]
+    labels = tuple(next(iter(values)) if len(values) == 1 else None for values in left)
+    counts = Counter(label for label in labels if label is not None)
+    n_unlabelled, n_ambiguous = sets.count(frozenset()), sum(len(values) > 1 for values in left)
+    return LabelChoice(
+        labels=labels,
+        counts=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        dropped={value: n for value, n in n_tracks.items() if value not in kept},
+        merged=merged,
+        n_unlabelled=n_unlabelled,
+        n_ambiguous=n_ambiguous,
+        n_left_out=len(labels) - sum(counts.values()) - n_unlabelled - n_ambiguous,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """Which genres may be labels: keys of those named by `only`, and by merges."""

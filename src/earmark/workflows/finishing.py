@@ -17,7 +17,7 @@ from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import Classifier
 from earmark.types import FloatArray
 from earmark.voting import decide
-from earmark.workflows.learning_set import Example, LearningSet
+from earmark.workflows.learning_set import Example, LearningSet, spans
 
 LogitsOf: TypeAlias = Callable[[Sequence[Example]], list[FloatArray]]
 """Gives the logits (n_slices, n_classes) of each track."""
@@ -58,8 +58,7 @@ def from_store(classifier: Classifier, store: FeatureStore) -> LogitsOf:
     """The answers of `classifier` for tracks whose slices are in `store`."""
 
     def logits_of(examples: Sequence[Example]) -> list[FloatArray]:
-        spans = store.locate([e.audio_id for e in examples])
-        return [classifier.logits(store.read(span)) for span in spans]
+        return [classifier.logits(store.read(span)) for span in spans(store, examples)]
 
     return logits_of
 

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from earmark.datasets import (
-    FROM_CATALOGUE,
-    PARTS,
-    LabelledTrack,
-    complete_split,
-    grouped_split,
-    read,
-)
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.datasets import FROM_CATALOGUE, PARTS, LabelledTrack, read
 from earmark.errors import DataError
 from earmark.features.store import FeatureStore
-from earmark.genres.labels import LabelChoice, choose_labels
+from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 from earmark.library import Catalogue
 from earmark.types import Track
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import hear_all
 from earmark.workflows.scan import scan
+from earmark.workflows.splitting import SLICES, SplitRequest, split_slices, split_tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +40,38 @@ class LabelRequest:
         Genres with fewer tracks are dropped, or with `roll_up` counted as their parent genre.
     only : tuple of str
         Genres to choose from; empty: all.
-    fractions : tuple of float
-        Shares of train, valid and test.
-    seed : int
-        Of the split.
+    field : str
+        What is learned: ``genre``, another tag (``mood``, ``grouping``), a manifest's column.
+    meta : str or None
+        Folder with the lists or tables of the data set, where they are not beside the audio.
+    split : SplitRequest
     """
 
     root: str
     source: str = "tags"
-    merges: Mapping[str, str] = field(default_factory=dict)
+    merges: Mapping[str, str] = dataclasses.field(default_factory=dict)
     min_tracks: int = 10
     roll_up: bool = False
     only: tuple[str, ...] = ()
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
-    seed: int = 0
+    field: str = "genre"
+    meta: str | None = None
+    split: SplitRequest = dataclasses.field(default_factory=SplitRequest)
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A track that has been heard, with its one genre and its part of the split."""
+    """A track that has been heard, with its one genre and its part of the split.
+
+    `slices` are those of its slices that are in the part; None: all. Only a split by slice, which
+    leaks, parts a track's slices.
+    """
 
     path: str
     group: str
     genre: int
     audio_id: str
     part: str
+    slices: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,15 @@ class LearningSet:
             "n_ambiguous": self.choice.n_ambiguous,
             "n_unheard": self.n_unheard,
             "n_doubles": self.n_doubles,
+            "learned": self._learned(),
+        }
+
+    def _learned(self) -> dict[str, str]:
+        """Short hashes of all that was learned from or chosen by, to tell leaks from later on."""
+        seen = [e for e in self.examples if e.part != "test"]
+        return {
+            "tracks": " ".join(sorted({short_hash(e.audio_id) for e in seen})),
+            "groups": " ".join(sorted({short_hash(e.group) for e in seen})),
         }
 
 
@@ -131,7 +145,7 @@ def assemble(
     DataError
         If the labels cannot be learned from, with what to do about it.
     """
-    tracks = yield from _gather(request, catalogue)
+    tracks = yield from gather(request, catalogue)
     choice = _choose(tracks, request)
     labels = tuple(sorted(choice.counts))
     yield Note(_describe_choice(choice))
@@ -139,46 +153,61 @@ def assemble(
     chosen = [(track, label) for track, label in pairs if label is not None]
     paths = [track.path for track, _ in chosen]
     heard = yield from hear_all(paths, store, n_workers, time_limit_s)
-    examples = [
-        Example(
-            track.path, track.group("artist"), labels.index(label), heard[track.path], track.split
-        )
-        for track, label in chosen
-        if track.path in heard
-    ]
-    kept = _without_doubles(examples)
-    split, split_by = _split(kept, labels, request)
+    rows = [(track, label, heard[track.path]) for track, label in chosen if track.path in heard]
+    kept = _without_doubles(rows)
+    _check_genres(kept, labels)
+    examples, split_by = _split(kept, labels, store, request.split)
     learning_set = LearningSet(
-        tuple(split),
+        tuple(examples),
         labels,
         choice,
         split_by,
-        n_unheard=len(chosen) - len(examples),
-        n_doubles=len(examples) - len(kept),
+        n_unheard=len(chosen) - len(rows),
+        n_doubles=len(rows) - len(kept),
     )
     yield Note(_describe_split(learning_set))
     return learning_set
 
 
-def _gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[LabelledTrack]]:
+def short_hash(name: str) -> str:
+    """Eight hexadecimal digits of a track's or a group's name."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+
+
+def spans(store: FeatureStore, examples: Sequence[Example]) -> list[NDArray[np.int64]]:
+    """Numbers in `store` of each example's slices."""
+    found = store.locate([e.audio_id for e in examples])
+    return [
+        span if e.slices is None else span[list(e.slices)]
+        for span, e in zip(found, examples, strict=True)
+    ]
+
+
+def gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[LabelledTrack]]:
+    """Labelled tracks of the request's source, as a person left them."""
     known: Iterable[Track] = ()
     if request.source in FROM_CATALOGUE:
         yield from scan(request.root, catalogue)
         known = catalogue.tracks(request.root)
-    collection = read(request.source, request.root, tracks=known)
+    collection = read(
+        request.source, request.root, tracks=known, field=request.field, meta=request.meta
+    )
     for note in collection.notes:
         yield Note(note)
     return collection.tracks
 
 
 def _choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoice:
-    choice = choose_labels(
-        [track.values for track in tracks],
-        merges=request.merges,
-        min_tracks=request.min_tracks,
-        roll_up=request.roll_up,
-        only=request.only,
-    )
+    values = [track.values for track in tracks]
+    common: dict[str, Any] = {
+        "merges": request.merges,
+        "min_tracks": request.min_tracks,
+        "only": request.only,
+    }
+    if request.field == "genre":
+        choice = choose_labels(values, roll_up=request.roll_up, **common)
+    else:
+        choice = choose_values(values, **common)
     if len(choice.counts) < 2:
         left = _listed(choice.counts) or "none"
         rare = f"; too rare: {_listed(choice.dropped)}" if choice.dropped else ""
@@ -190,36 +219,58 @@ def _choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoi
     return choice
 
 
-def _without_doubles(examples: Sequence[Example]) -> list[Example]:
+_Row: TypeAlias = tuple[LabelledTrack, str, str]
+"""A track, its label, its audio_id."""
+
+
+def _without_doubles(rows: Sequence[_Row]) -> list[_Row]:
     """Keep one of the tracks with the same audio; none where they are labelled differently."""
-    genres: dict[str, set[int]] = {}
-    for example in examples:
-        genres.setdefault(example.audio_id, set()).add(example.genre)
-    first = {e.audio_id: e for e in reversed(examples) if len(genres[e.audio_id]) == 1}
-    return [e for e in examples if first.get(e.audio_id) is e]
+    labels: dict[str, set[str]] = {}
+    for _, label, audio_id in rows:
+        labels.setdefault(audio_id, set()).add(label)
+    first = {row[2]: row for row in reversed(rows) if len(labels[row[2]]) == 1}
+    return [row for row in rows if first.get(row[2]) is row]
 
 
-def _split(
-    examples: Sequence[Example], labels: Sequence[str], request: LabelRequest
-) -> tuple[list[Example], str]:
-    counts = Counter(e.genre for e in examples)
-    gone = [label for i, label in enumerate(labels) if counts[i] == 0]
+def _check_genres(rows: Sequence[_Row], labels: Sequence[str]) -> None:
+    held = {label for _, label, _ in rows}
+    gone = [label for label in labels if label not in held]
     if gone:
         raise DataError(
             f"no track of {', '.join(gone)} could be listened to",
             "see the reasons above, or leave the genre out with --only",
         )
-    groups, genres = [e.group for e in examples], [labels[e.genre] for e in examples]
-    prescribed = [e.part for e in examples]
-    if any(prescribed):
-        parts = complete_split(prescribed, groups, genres, seed=request.seed)
-        how = "the data set's own prescription"
-        if "valid" not in prescribed:
-            how += f", valid taken out of train by artist, seed {request.seed}"
-    else:
-        parts = grouped_split(groups, genres, request.fractions, request.seed)
-        how = f"artist (album, then folder, where unknown), seed {request.seed}"
-    return [dataclasses.replace(e, part=part) for e, part in zip(examples, parts, strict=True)], how
+
+
+def _split(
+    rows: Sequence[_Row], labels: Sequence[str], store: FeatureStore, request: SplitRequest
+) -> tuple[list[Example], str]:
+    whole = [
+        Example(track.path, track.group("artist"), labels.index(label), audio_id, "")
+        for track, label, audio_id in rows
+    ]
+    genres = [label for _, label, _ in rows]
+    if request.protocol == SLICES:
+        return _split_by_slice(whole, genres, store, request), request.describe()
+    parts, how = split_tracks([track for track, _, _ in rows], genres, (), request)
+    return [dataclasses.replace(e, part=part) for e, part in zip(whole, parts, strict=True)], how
+
+
+def _split_by_slice(
+    whole: Sequence[Example], genres: Sequence[str], store: FeatureStore, request: SplitRequest
+) -> list[Example]:
+    """An example for every part that a track has slices in."""
+    n_slices = [len(span) for span in spans(store, whole)]
+    slice_genres = [g for g, n in zip(genres, n_slices, strict=True) for _ in range(n)]
+    parts = iter(split_slices(slice_genres, request))
+    examples = []
+    for example, n in zip(whole, n_slices, strict=True):
+        mine = [next(parts) for _ in range(n)]
+        for part in PARTS:
+            held = tuple(i for i, other in enumerate(mine) if other == part)
+            if held:
+                examples.append(dataclasses.replace(example, part=part, slices=held))
+    return examples
 
 
 def _describe_choice(choice: LabelChoice) -> str:

@@ -1,0 +1,117 @@
+"""Which examples a model learns from, and which it is measured on, under a named protocol."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from earmark.datasets import (
+    LabelledTrack,
+    complete_split,
+    grouped_folds,
+    grouped_split,
+    groups_for,
+    random_split,
+)
+
+SLICES = "slice-random"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRequest:
+    """How to split.
+
+    Attributes
+    ----------
+    protocol : str
+        One of `earmark.datasets.PROTOCOLS`; ``artist`` is the one that does not leak.
+    fractions : tuple of float
+        Shares of train, valid and test; with folds, valid's share of what is not tested.
+    seed : int
+    n_folds, fold : int
+        Test on fold `fold` of `n_folds`; one split by `fractions` where `n_folds` is 0.
+    """
+
+    protocol: str = "artist"
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    seed: int = 0
+    n_folds: int = 0
+    fold: int = 0
+
+    def describe(self) -> str:
+        """For people, and for ``model.json``."""
+        folds = f", fold {self.fold + 1} of {self.n_folds}" if self.n_folds else ""
+        return f"{_KEPT_WHOLE[self.protocol]}{folds}, seed {self.seed}"
+
+
+_KEPT_WHOLE = {
+    "artist": "artist (album, then folder, where unknown)",
+    "album": "album, which leaks artists",
+    "track-random": "track, at random, which leaks artists and albums",
+    SLICES: "slice, at random, which leaks tracks",
+}
+
+
+def split_tracks(
+    tracks: Sequence[LabelledTrack],
+    labels: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+    request: SplitRequest,
+) -> tuple[list[str], str]:
+    """Part of each track, and how that was decided.
+
+    A split that the data set prescribes is used unless folds are asked for.
+
+    Parameters
+    ----------
+    tracks : sequence of LabelledTrack
+    labels : sequence of str
+        Genre of each.
+    pairs : sequence of (int, int)
+        Positions of duplicates, which never part.
+
+    Raises
+    ------
+    ConfigError, DataError
+        There is no such protocol; whole groups cannot be split so.
+    """
+    groups = groups_for(request.protocol, tracks, pairs)
+    prescribed = [track.split for track in tracks]
+    if request.n_folds:
+        folds = grouped_folds(groups, labels, request.n_folds, request.seed)
+        prescribed = ["test" if fold == request.fold else "train" for fold in folds]
+    elif not any(prescribed):
+        return grouped_split(groups, labels, request.fractions, request.seed), request.describe()
+    parts = complete_split(prescribed, groups, labels, _valid_share(request), request.seed)
+    if request.n_folds:
+        return parts, request.describe()
+    how = "the data set's own prescription"
+    if "valid" not in prescribed:
+        how += f", valid taken out of train by artist, seed {request.seed}"
+    return parts, how
+
+
+def split_slices(labels: Sequence[str], request: SplitRequest) -> list[str]:
+    """Part of each slice under ``slice-random``; `labels` holds the genre of each slice."""
+    if not request.n_folds:
+        return random_split(labels, request.fractions, request.seed)
+    places = defaultdict(list)
+    for i, label in enumerate(labels):
+        places[label].append(i)
+    parts = ["train"] * len(labels)
+    rng = random.Random(request.seed)
+    for label in sorted(places):
+        rng.shuffle(places[label])
+        for position, i in enumerate(places[label]):
+            if position % request.n_folds == request.fold:
+                parts[i] = "test"
+            elif rng.random() < _valid_share(request):
+                parts[i] = "valid"
+    return parts
+
+
+def _valid_share(request: SplitRequest) -> float:
+    train, valid, _ = request.fractions
+    return valid / (train + valid)
