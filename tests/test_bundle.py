@@ -1,5 +1,6 @@
 """Bundles: whole or refused."""
 
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -15,8 +16,16 @@ from earmark.models import bundle as bundles
 from earmark.models import registry
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import BATCH, Classifier
+from earmark.stacking import n_features
 from earmark.training.export import to_onnx
-from earmark.types import FeatureConfig, ListenConfig, SliceConfig, Slices, VoteConfig
+from earmark.types import (
+    FeatureConfig,
+    ListenConfig,
+    SliceConfig,
+    Slices,
+    Stacker,
+    VoteConfig,
+)
 
 META = BundleMeta(
     name="toy",
@@ -71,7 +80,7 @@ def test_checksums_are_those_of_sha256sum(bundle: Bundle) -> None:
 def test_writing_again_replaces_the_bundle_and_leaves_nothing_else(
     bundle: Bundle, network: bytes
 ) -> None:
-    newer = BundleMeta(**{**{f: getattr(META, f) for f in META.__slots__}, "name": "newer"})
+    newer = dataclasses.replace(META, name="newer")
     assert bundles.write(bundle.path, newer, network).meta.name == "newer"
     assert [p.name for p in bundle.path.parent.iterdir()] == ["model"]
 
@@ -146,3 +155,20 @@ def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(bundle: Bundle)
     for answer in (classifier.logits, classifier.embeddings):
         one_by_one = np.concatenate([answer(X[i : i + 1]) for i in range(len(X))])
         np.testing.assert_allclose(answer(X), one_by_one, atol=1e-4)
+
+
+def test_a_stacker_comes_back_as_it_was_and_in_few_lines(tmp_path: Path, network: bytes) -> None:
+    stacker = Stacker(tuple((0.25 * i, -1e-7) for i in range(n_features(2))), (0.5, -0.5))
+    vote = VoteConfig(mode="stacker", stacker=stacker)
+    found = bundles.write(tmp_path / "model", dataclasses.replace(META, vote=vote), network)
+    assert found.meta.vote == vote
+    lines = (found.path / "model.json").read_text().splitlines()
+    assert sum("-1e-07" in line for line in lines) == n_features(2)
+
+
+@pytest.mark.parametrize("bias", [[0.5], ["a", "b"]])
+def test_a_stacker_that_does_not_fit_is_refused(bundle: Bundle, bias: list[object]) -> None:
+    rows = [[0.0, 0.0]] * n_features(2)
+    edit(bundle.path, vote={"mode": "mean", "stacker": {"weights": rows, "bias": bias}})
+    with pytest.raises(BundleError, match=r"stacker .* does not fit|incomplete"):
+        bundles.load(bundle.path)

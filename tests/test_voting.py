@@ -6,11 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from earmark.types import FloatArray, VoteConfig
+from earmark.errors import ConfigError
+from earmark.stacking import features, n_features
+from earmark.types import FloatArray, Stacker, VoteConfig
 from earmark.voting import decide
 
 LABELS = ("Blues", "Jazz", "Rock")
 MODES = ("mean", "majority", "confident")
+
+
+def stacker(seed: int = 0) -> Stacker:
+    """Some learned decision for three genres."""
+    weights = np.random.default_rng(seed).normal(size=(n_features(3), 3))
+    return Stacker(tuple(map(tuple, weights.tolist())), (0.1, 0.0, -0.1))
 
 
 def rows(*values: tuple[float, float, float]) -> FloatArray:
@@ -70,6 +78,60 @@ def test_thresholds_are_inclusive() -> None:
     assert decide(even, LABELS, VoteConfig(min_confidence=0.75)).genre == "Blues"
 
 
+def test_a_stacker_sees_what_comes_when() -> None:
+    # Everything but the last third counts nothing; there, whoever is likely wins.
+    weights = np.zeros((n_features(3), 3))
+    weights[7 * 3 : 8 * 3] = 9 * np.eye(3)
+    late = Stacker(tuple(map(tuple, weights.tolist())), (0.0, 0.0, 0.0))
+    config = VoteConfig(mode="stacker", stacker=late)
+    rising = rows((0.9, 0.1, 0.0), (0.8, 0.1, 0.1), (0.1, 0.1, 0.8))
+    decision = decide(rising, LABELS, config)
+    assert decision.genre == "Rock"
+    assert decision.agreement == pytest.approx(1 / 3, abs=1e-6)
+    assert decide(rising[::-1], LABELS, config).genre == "Blues"
+    odds = np.exp(9 * rising[2].astype(np.float64))
+    assert decision.proba["Rock"] == pytest.approx(odds[2] / odds.sum(), abs=1e-6)
+    assert decision.confidence == decision.proba["Rock"]
+
+
+def test_what_a_stacker_sees() -> None:
+    found = features(TORN).reshape(-1)
+    assert len(found) == n_features(3) == 25
+    mean, std, top, logs, first, early, middle, late = found[:-1].reshape(8, 3)
+    np.testing.assert_allclose(mean, TORN.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(std, TORN.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(top, TORN.max(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(logs, np.log(TORN).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(first, [1 / 3, 0, 2 / 3])
+    np.testing.assert_allclose([early, middle, late], TORN, rtol=1e-6)
+    assert found[-1] == np.log(3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
+def test_thirds_cover_a_track_of_any_length(n: int) -> None:
+    # Probabilities that name the slice: thirds are in order and hold the first and the last.
+    rising = np.linspace(0, 1, n, dtype=np.float32)
+    proba = np.stack([rising, 1 - rising], axis=1)
+    early, middle, late = features(proba)[5 * 2 : 8 * 2].reshape(3, 2)[:, 0]
+    assert early <= middle <= late
+    assert early + late == pytest.approx(1 if n > 1 else 0)
+
+
+def test_a_stacker_that_was_not_learned_is_refused() -> None:
+    with pytest.raises(ConfigError, match="this model has no stacker"):
+        decide(TORN, LABELS, VoteConfig(mode="stacker"))
+
+
+def test_a_stacker_for_other_genres_is_refused() -> None:
+    other = Stacker(((0.0, 0.0),) * n_features(2), (0.0, 0.0))
+    with pytest.raises(ValueError, match="stacker for 2 genres does not fit 3"):
+        decide(TORN, LABELS, VoteConfig(mode="stacker", stacker=other))
+
+
+def test_other_votes_do_not_ask_the_stacker() -> None:
+    assert decide(TORN, LABELS, VoteConfig(stacker=stacker())) == decide(TORN, LABELS, VoteConfig())
+
+
 @pytest.mark.parametrize("proba", [np.empty((0, 3), np.float32), np.ones((2, 2), np.float32)])
 def test_wrong_shapes_are_refused(proba: FloatArray) -> None:
     with pytest.raises(ValueError, match="does not fit 3 labels"):
@@ -98,11 +160,11 @@ def test_hearing_every_slice_twice_changes_nothing(proba: FloatArray, mode: str)
     assert twice.agreement == pytest.approx(once.agreement, abs=2e-6)
 
 
-@given(probas, st.sampled_from(MODES), st.floats(0, 1), st.floats(0, 1))
+@given(probas, st.sampled_from((*MODES, "stacker")), st.floats(0, 1), st.floats(0, 1))
 def test_an_answer_always_meets_what_was_asked(
     proba: FloatArray, mode: str, min_confidence: float, min_agreement: float
 ) -> None:
-    config = VoteConfig(mode, min_confidence, min_agreement)  # type: ignore[arg-type]
+    config = VoteConfig(mode, min_confidence, min_agreement, stacker=stacker())  # type: ignore[arg-type]
     decision = decide(proba, LABELS, config)
     assert (decision.genre is None) == bool(decision.rejected)
     assert sum(decision.proba.values()) == pytest.approx(1, abs=1e-4)

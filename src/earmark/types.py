@@ -112,8 +112,9 @@ class Recipe:
         known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - known)
         if unknown:
+            names = ", ".join(unknown)
             raise BundleError(
-                f"{cls.__name__} has settings that this version does not know: {', '.join(unknown)}",
+                f"{cls.__name__} has settings that this version does not know: {names}",
                 "upgrade earmark, or train the model again",
             )
         return cls(**values)
@@ -160,7 +161,35 @@ class SliceConfig(Recipe):
     hop_frames: int = 128
 
 
-VoteMode = Literal["mean", "majority", "confident"]
+VoteMode = Literal["mean", "majority", "confident", "stacker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stacker(Recipe):
+    """A learned decision: a track's logits are ``features @ weights + bias``.
+
+    Attributes
+    ----------
+    weights : tuple of tuple of float, n_features × n_classes
+        The features are those of `earmark.stacking.features`.
+    bias : tuple of float, length n_classes
+    """
+
+    weights: tuple[tuple[float, ...], ...]
+    bias: tuple[float, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        parsed = dict(values)
+        for name, n_axes in (("weights", 2), ("bias", 1)):
+            parsed[name] = _numbers(parsed[name], n_axes)
+        return super(Stacker, cls).from_dict(parsed)
+
+
+def _numbers(values: Any, n_axes: int) -> Any:
+    if n_axes == 0:
+        return float(values)
+    return tuple(_numbers(value, n_axes - 1) for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +198,35 @@ class VoteConfig(Recipe):
 
     Attributes
     ----------
-    mode : {'mean', 'majority', 'confident'}
+    mode : {'mean', 'majority', 'confident', 'stacker'}
         Mean of the slices' probabilities; one slice one vote; one vote for each slice that is at
-        least `slice_confidence` sure.
+        least `slice_confidence` sure; the learned decision of `stacker`.
     min_confidence : float
         A winner whose mean probability is lower is rejected.
     min_agreement : float
         A winner with a smaller share of the slices' votes is rejected.
     slice_confidence : float
         Used by ``confident`` only.
+    stacker : Stacker or None
+        Used by ``stacker`` only; None where none was learned.
     """
 
     mode: VoteMode = "mean"
     min_confidence: float = 0.0
     min_agreement: float = 0.0
     slice_confidence: float = 0.5
+    stacker: Stacker | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        values = super(VoteConfig, self).to_dict()
+        return {k: v for k, v in values.items() if v is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        parsed = dict(values)
+        if isinstance(parsed.get("stacker"), Mapping):
+            parsed["stacker"] = Stacker.from_dict(parsed["stacker"])
+        return super(VoteConfig, cls).from_dict(parsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +284,12 @@ class Decision:
     ----------
     genre : str or None
     confidence : float
-        Mean probability of the winner over the voting slices, whether or not it was rejected.
+        Mean probability of the winner over the voting slices (of a stacker, its own probability),
+        whether or not it was rejected.
     agreement : float
         Share of all slices whose own first choice is the winner.
     proba : dict of str to float
-        Mean probability of every genre, most likely first.
+        Mean probability of every genre (of a stacker, its own), most likely first.
     n_slices : int
     rejected : str
         Why there is no genre; empty where there is one.

@@ -1,6 +1,7 @@
 """From slice probabilities to a track's genre, or to "I don't know".
 
-Every mode is symmetric in the slices: their order, and how they were batched, change nothing.
+How the slices were batched changes nothing. Nor does their order, except to a stacker, which has
+learned what progression through a track means.
 """
 
 from __future__ import annotations
@@ -10,7 +11,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark import stacking
+from earmark.errors import ConfigError
 from earmark.types import Decision, FloatArray, VoteConfig
+
+
+def check(config: VoteConfig) -> None:
+    """Refuse (`ConfigError`) a learned decision where none was learned."""
+    if config.mode == "stacker" and config.stacker is None:
+        raise ConfigError(
+            "this model has no stacker, so it cannot vote by one",
+            "choose mean, majority or confident; or train the model on more tracks",
+        )
 
 
 def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Decision:
@@ -26,38 +38,38 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     Returns
     -------
     Decision
-        `proba` is always the mean over all slices; in mode ``confident``, `confidence` is the
-        winner's mean over the slices that voted.
+        `proba` is the mean over all slices; in mode ``confident``, `confidence` is the winner's
+        mean over the slices that voted. In mode ``stacker``, both are the stacker's own.
 
     Raises
     ------
     ValueError
         If there is no slice, or `labels` does not fit.
+    ConfigError
+        If a stacker is asked for and there is none.
     """
     if proba.ndim != 2 or len(proba) == 0 or proba.shape[1] != len(labels):
         raise ValueError(f"proba of shape {proba.shape} does not fit {len(labels)} labels")
+    check(config)
     # Summed in float64 so that the order of the slices cannot tip a near tie.
     exact = proba.astype(np.float64)
-    mean = exact.mean(axis=0)
-    first_choice = exact.argmax(axis=1)
-    voters = _voters(exact, config)
-    ranked = np.argsort(-mean, kind="stable")
-    mean_proba = {labels[i]: round(float(mean[i]), 6) for i in ranked}
-    if not voters.any():
-        winner = int(ranked[0])
-        confidence = float(mean[winner])
-        reason = f"no slice is {config.slice_confidence:.0%} sure"
+    track = exact.mean(axis=0)
+    if config.stacker is not None and config.mode == "stacker":
+        track = stacking.predict(config.stacker, proba)
+        winner, confidence, reason = int(track.argmax()), float(track.max()), ""
+    elif (voters := _voters(exact, config)).any():
+        winner = _winner(exact[voters], track, config)
+        confidence, reason = float(exact[voters, winner].mean()), ""
     else:
-        winner = _winner(exact[voters], mean, config)
-        confidence = float(exact[voters, winner].mean())
-        reason = ""
-    agreement = float((first_choice == winner).mean())
+        winner, confidence = int(track.argmax()), float(track.max())
+        reason = f"no slice is {config.slice_confidence:.0%} sure"
+    agreement = float((exact.argmax(axis=1) == winner).mean())
     reason = reason or _doubt(labels[winner], confidence, agreement, config)
     return Decision(
         genre=None if reason else labels[winner],
         confidence=round(confidence, 6),
         agreement=round(agreement, 6),
-        proba=mean_proba,
+        proba={labels[i]: round(float(track[i]), 6) for i in np.argsort(-track, kind="stable")},
         n_slices=len(proba),
         rejected=reason,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from earmark import config
+from earmark import config, voting
 from earmark.types import VoteConfig
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ Model = Annotated[
 ]
 Vote = Annotated[
     str | None,
-    typer.Option("--vote", help="How slices decide: mean, majority or confident.", metavar="MODE"),
+    typer.Option(
+        "--vote", help="How slices decide: mean, majority, confident or stacker.", metavar="MODE"
+    ),
 ]
 MinConfidence = Annotated[
     float | None,
@@ -80,4 +82,6 @@ def vote_of(chosen: config.Settings, model: Bundle) -> VoteConfig:
         "slice_confidence": chosen.slice_confidence,
     }
     own = model.meta.vote.to_dict()
-    return VoteConfig.from_dict(own | {k: v for k, v in wished.items() if v is not None})
+    vote = VoteConfig.from_dict(own | {k: v for k, v in wished.items() if v is not None})
+    voting.check(vote)
+    return vote

@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from earmark import features
+from earmark import features, stacking
 from earmark.errors import BundleError
 from earmark.types import ListenConfig, Recipe, VoteConfig
 
@@ -80,9 +81,16 @@ class BundleMeta(Recipe):
             parsed["listen"] = ListenConfig.from_dict(values["listen"])
             parsed["vote"] = VoteConfig.from_dict(values["vote"])
             parsed["labels"] = tuple(str(label) for label in values["labels"])
-            return super(BundleMeta, cls).from_dict(parsed)
-        except (KeyError, TypeError) as e:
+            meta = super(BundleMeta, cls).from_dict(parsed)
+        except (KeyError, TypeError, ValueError) as e:
             raise BundleError(f"{META_NAME} is incomplete: {e}", "get the bundle again") from e
+        stacker = meta.vote.stacker
+        if stacker is not None and not stacking.fits(stacker, len(meta.labels)):
+            raise BundleError(
+                f"the stacker in {META_NAME} does not fit {len(meta.labels)} genres",
+                "get or train the model again",
+            )
+        return meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,10 @@ def write(path: str | os.PathLike[str], meta: BundleMeta, network: bytes) -> Bun
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         fresh.chmod(0o755)
-        text = json.dumps(dataclasses.asdict(meta), indent=2, ensure_ascii=False) + "\n"
+        values = dataclasses.asdict(meta) | {"vote": meta.vote.to_dict()}
+        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        # A row of numbers on a line of its own, for those who read the file.
+        text = re.sub(r"\[\n[-+.0-9e,\s]+\]", lambda row: "".join(row[0].split()), text)
         (fresh / META_NAME).write_text(text, encoding="utf-8")
         (fresh / NETWORK_NAME).write_bytes(network)
         sums = {name: _sha256(fresh / name) for name in (META_NAME, NETWORK_NAME)}
