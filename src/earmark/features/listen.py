@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import numpy as np
 
 from earmark.audio import audio_id, read_excerpts
 from earmark.features import compute, quantise
 from earmark.slices import cut
-from earmark.types import ListenConfig, Slices
+from earmark.types import Excerpt, ListenConfig, Slices
 
 
 def listen(path: str | os.PathLike[str], config: ListenConfig) -> Slices:
@@ -33,9 +34,15 @@ def listen(path: str | os.PathLike[str], config: ListenConfig) -> Slices:
     BundleError, ConfigError
         `config` asks for what this version cannot compute.
     """
+    excerpts = read_excerpts(path, config.excerpts, config.features.sr)
+    return slices_of(excerpts, config, audio_id(path))
+
+
+def slices_of(excerpts: Iterable[Excerpt], config: ListenConfig, audio_id: str) -> Slices:
+    """Slices of what has been read already: at least one excerpt, at ``config.features.sr``."""
     features = config.features
     blocks, starts_s = [], []
-    for excerpt in read_excerpts(path, config.excerpts, features.sr):
+    for excerpt in excerpts:
         S = quantise(compute(excerpt.signal.y, features), features)
         X, start_frame = cut(S, config.slices)
         blocks.append(X)
@@ -43,5 +50,5 @@ def listen(path: str | os.PathLike[str], config: ListenConfig) -> Slices:
     return Slices(
         X=np.concatenate(blocks),
         start_s=np.concatenate(starts_s).astype(np.float32),
-        audio_id=audio_id(path),
+        audio_id=audio_id,
     )

@@ -67,7 +67,7 @@ def classify(
         elif isinstance(outcome, FileError):
             results.append(TrackResult(path, None, outcome.reason))
         else:
-            results.append(TrackResult(path, decide(outcome.proba, bundle.meta.labels, vote)))
+            results.append(TrackResult(path, decide(outcome.probs.proba, bundle.meta.labels, vote)))
     return results
 
 

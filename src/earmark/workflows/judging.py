@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.audio import audio_id
@@ -39,6 +40,14 @@ def _judge(path: str) -> tuple[str, SliceProbs, bool]:
     return name, _classifier.slice_probs(slices), True
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a model said about a recording."""
+
+    audio_id: str
+    probs: SliceProbs
+
+
 def judge_all(
     paths: Sequence[str],
     bundle: Bundle,
@@ -47,7 +56,7 @@ def judge_all(
     n_workers: int,
     time_limit_s: float,
     audio_ids: Mapping[str, str] | None = None,
-) -> Workflow[dict[str, SliceProbs | FileError]]:
+) -> Workflow[dict[str, Judgement | FileError]]:
     """Slice probabilities of every file, or why there are none.
 
     With a catalogue, a file whose audio it has heard with this model is not listened to again,
@@ -59,7 +68,7 @@ def judge_all(
         Of files that are known not to have changed; these are not even opened where they have
         been heard before.
     """
-    judged: dict[str, SliceProbs | FileError] = {}
+    judged: dict[str, Judgement | FileError] = {}
     if catalogue is not None and audio_ids:
         judged.update(_recalled(paths, bundle, catalogue, audio_ids))
     unheard = [path for path in paths if path not in judged]
@@ -80,7 +89,7 @@ def judge_all(
             yield FileSkipped(path, outcome.reason)
         else:
             name, probs, is_news = outcome
-            judged[path] = probs
+            judged[path] = Judgement(name, probs)
             if catalogue is not None:
                 if is_news:
                     catalogue.put_slice_probs(name, bundle.model_id, probs)
@@ -91,7 +100,11 @@ def judge_all(
 
 def _recalled(
     paths: Sequence[str], bundle: Bundle, catalogue: Catalogue, audio_ids: Mapping[str, str]
-) -> dict[str, SliceProbs]:
-    named = ((path, audio_ids.get(path, "")) for path in paths)
-    found = {path: catalogue.slice_probs(name, bundle.model_id) for path, name in named if name}
-    return {path: probs for path, probs in found.items() if probs is not None}
+) -> dict[str, Judgement]:
+    recalled = {}
+    for path in paths:
+        name = audio_ids.get(path, "")
+        probs = catalogue.slice_probs(name, bundle.model_id) if name else None
+        if probs is not None:
+            recalled[path] = Judgement(name, probs)
+    return recalled

@@ -43,7 +43,7 @@ def plan_tags(
     decisions: dict[str, Decision | str] = {
         path: outcome.reason
         if isinstance(outcome, FileError)
-        else decide(outcome.proba, bundle.meta.labels, vote)
+        else decide(outcome.probs.proba, bundle.meta.labels, vote)
         for path, outcome in judged.items()
     }
     return make_plan(tracks, decisions, mode)
