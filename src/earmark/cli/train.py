@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from earmark import config as configuration
-from earmark.cli import options
+from earmark.cli import learning, options
 from earmark.cli.console import follow, out, shown
 
 
 def command(
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DIR")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
-    labels: Annotated[
-        str,
-        typer.Option(help="Where labels are: tags, folders, or a CSV with columns path, genre."),
-    ] = "tags",
-    merge: Annotated[
-        list[str] | None,
-        typer.Option(help='Count a genre as another: "Concertos=Classical". May be repeated.'),
-    ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(help="TOML or CSV file of such merges.", dir_okay=False)
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Learn only this genre. May be repeated.")
-    ] = None,
-    min_tracks: Annotated[
-        int, typer.Option(min=3, help="Genres with fewer tracks are dropped.")
-    ] = 10,
-    roll_up: Annotated[
-        bool, typer.Option("--roll-up", help="Count rare genres as their parent genre.")
-    ] = False,
-    excerpts: Annotated[int, typer.Option(min=1, help="Excerpts of each track to listen to.")] = 5,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the music, at most.")] = 40,
-    patience: Annotated[
-        int, typer.Option(min=1, help="Passes without getting better before it stops.")
-    ] = 8,
-    batch_size: Annotated[int, typer.Option(min=2, help="Slices a training step.")] = 32,
-    lr: Annotated[float, typer.Option(min=1e-7, help="Highest learning rate.")] = 2e-3,
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
-    seed: Annotated[int, typer.Option(min=0, help="Of the split and the training.")] = 0,
+    recipe: learning.RecipeName = "cnn",
+    labels: learning.Labels = "tags",
+    field: learning.Field = "genre",
+    meta: learning.Meta = None,
+    merge: learning.Merge = None,
+    mapping: learning.Mapping = None,
+    only: learning.Only = None,
+    min_tracks: learning.MinTracks = 10,
+    roll_up: learning.RollUp = False,
+    excerpts: learning.Excerpts = None,
+    epochs: learning.Epochs = None,
+    patience: learning.Patience = None,
+    batch_size: learning.BatchSize = None,
+    lr: learning.LearningRate = None,
+    vote: options.Vote = None,
+    seed: learning.Seed = None,
+    precision: learning.Precision = "32-true",
+    accelerator: learning.Accelerator = "auto",
+    devices: learning.Devices = 1,
     target_precision: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of right answers that the model's doubt aims at."),
@@ -62,35 +51,37 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Learn genres from labelled tracks; needs earmark[train]. Changes no music file."""
-    from earmark.genres.merges import parse_merges, read_merges
-    from earmark.training.settings import TrainConfig
-    from earmark.types import ExcerptConfig, ListenConfig
+    from earmark.training.settings import Hardware
     from earmark.workflows.learning_set import LabelRequest
+    from earmark.workflows.splitting import SplitRequest
     from earmark.workflows.train import TrainRequest, train
 
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
-    merges = {**(read_merges(mapping) if mapping else {}), **parse_merges(merge or [])}
-    settings = TrainConfig(
-        epochs=epochs,
-        patience=patience,
-        batch_size=batch_size,
-        lr=lr,
-        precision=precision,
-        seed=seed,
-    )
+    flags = {
+        "excerpts.n_excerpts": excerpts,
+        "schedule.epochs": epochs,
+        "schedule.patience": patience,
+        "schedule.batch_size": batch_size,
+        "optimiser.lr": lr,
+        "vote.mode": vote,
+        "seed": seed,
+    }
+    how = learning.read_recipe(recipe, flags)
     request = TrainRequest(
         labels=LabelRequest(
             root=root,
             source=labels,
-            merges=merges,
+            merges=learning.read_merges(mapping, merge),
             min_tracks=min_tracks,
             roll_up=roll_up,
             only=tuple(only or ()),
-            seed=seed,
+            field=field,
+            meta=meta,
+            split=SplitRequest(seed=how.seed),
         ),
         out=output,
-        listen=dataclasses.replace(ListenConfig(), excerpts=ExcerptConfig(n_excerpts=excerpts)),
-        settings=settings,
+        recipe=how,
+        hardware=Hardware(accelerator, devices, precision),
         target_precision=target_precision,
         run_dir=run_dir,
         about=about,

@@ -112,13 +112,23 @@ def filter_bank(config: FeatureConfig) -> FloatArray:
             "n_fft, hop_length and n_mels are at least 1, and 0 ≤ fmin < fmax ≤ sr / 2",
         )
     bins_hz = np.arange(1 + config.n_fft // 2) * (config.sr / config.n_fft)
-    ends = _hz_to_mel(np.array([config.fmin, config.fmax]))
-    edges_hz = _mel_to_hz(np.linspace(ends[0], ends[1], config.n_mels + 2))
+    edges_hz = _edges_hz(config)
     lower, centre, upper = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising = (bins_hz - lower) / (centre - lower)
     falling = (upper - bins_hz) / (upper - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
     return (triangles * (2 / (upper - lower))).astype(np.float32)
+
+
+def centres_hz(config: FeatureConfig) -> NDArray[np.float64]:
+    """Frequency to which each mel filter listens most, shape (n_mels,)."""
+    return _edges_hz(config)[1:-1]
+
+
+def _edges_hz(config: FeatureConfig) -> NDArray[np.float64]:
+    """Where filters begin, peak and end: filter i at numbers i, i + 1 and i + 2."""
+    ends = _hz_to_mel(np.array([config.fmin, config.fmax]))
+    return _mel_to_hz(np.linspace(ends[0], ends[1], config.n_mels + 2))
 
 
 # Linear up to 1 kHz, which is 15 mel; from there on 27 mel to a factor of 6.4.

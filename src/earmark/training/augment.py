@@ -1,10 +1,164 @@
-"""Changes to training slices that leave music music: masks and mixtures, no flips."""
+"""Changes to training slices that leave music music; no flips: music has a direction.
+
+Slices are in the levels that stores hold, as float: 0 to 255 over the decibels from `db_min` to
+`db_max` of their `FeatureConfig`. What is drawn for a slice comes from a numpy generator, what is
+computed on slices is done for the whole batch at once.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from earmark.features import compute
+from earmark.features.mel import centres_hz
+from earmark.training.settings import AugmentConfig
+from earmark.types import FeatureConfig
+
+_TOP = 255.0
+# Of each colour of noise; slices take theirs from a random place in it.
+_NOISE_S = 20.0
+
+
+class Augmenter:
+    """The changes that a recipe asks for, apart from `mixup`, which changes labels too.
+
+    Parameters
+    ----------
+    config : AugmentConfig
+    features : FeatureConfig
+        Of the slices.
+    n_frames : int
+        Of a slice.
+    """
+
+    def __init__(self, config: AugmentConfig, features: FeatureConfig, n_frames: int) -> None:
+        self.config, self.features = config, features
+        self._step_db = (features.db_max - features.db_min) / _TOP
+        self._noise = _noises(features, n_frames) if config.snr_db else torch.empty(0)
+
+    def __call__(self, X: Tensor, rng: np.random.Generator) -> Tensor:
+        """Changed slices, float (n, n_bins, n_frames); `X` itself may be changed too."""
+        config, n = self.config, len(X)
+
+        def drawn(low: float, high: float) -> NDArray[np.float64]:
+            """One value a slice; NaN where the slice is spared."""
+            values = rng.uniform(low, high, n)
+            return np.where(rng.random(n) < config.probability, values, np.nan)
+
+        if config.stretch:
+            rate = drawn(1 - config.stretch, 1 + config.stretch)
+            X = stretch(X, np.nan_to_num(rate, nan=1.0), rng)
+        if config.pitch_semitones:
+            semitones = drawn(-config.pitch_semitones, config.pitch_semitones)
+            X = shift_pitch(X, np.nan_to_num(semitones), self.features)
+        if config.snr_db:
+            snr_db = np.nan_to_num(drawn(*config.snr_db), nan=np.inf)
+            X = add_noise(X, self._draw_noise(X, rng), snr_db, self._step_db)
+        if config.gain_db:
+            gain_db = np.nan_to_num(drawn(-config.gain_db, config.gain_db))
+            X = X + torch.from_numpy(gain_db / self._step_db).to(X)[:, None, None]
+        if config.snr_db or config.gain_db:
+            X = X.clamp_(0.0, _TOP)
+        if config.mask_frames or config.mask_bins:
+            X = mask(X, config.mask_frames, config.mask_bins, rng)
+        return X
+
+    def _draw_noise(self, X: Tensor, rng: np.random.Generator) -> Tensor:
+        n_colours, _, length = self._noise.shape
+        colour = rng.integers(n_colours, size=len(X))
+        start = rng.integers(length - X.shape[2] + 1, size=len(X))
+        windows = self._noise.unfold(2, X.shape[2], 1)
+        chosen: Tensor = windows[torch.from_numpy(colour), :, torch.from_numpy(start)]
+        return chosen.to(X.device)
+
+
+def stretch(X: Tensor, rate: NDArray[np.float64], rng: np.random.Generator) -> Tensor:
+    """Play each slice `rate` times as fast, at unchanged pitch.
+
+    Frames are interpolated linearly, in decibels. What is left over of a slower slice is cropped,
+    at a random end. A faster one is too short: it goes on from its own beginning, as `slices.cut`
+    repeats what is too short for a slice; stored slices have no context to take instead.
+
+    Parameters
+    ----------
+    X : Tensor of float, shape (n, n_bins, n_frames)
+    rate : ndarray, shape (n,)
+    """
+    n_frames = X.shape[2]
+    spare = np.maximum(0.0, (n_frames - 1) * (1 - rate))
+    start = rng.uniform(0.0, 1.0, len(X)) * spare
+    positions = start[:, None] + rate[:, None] * np.arange(n_frames)
+    return torch.bmm(X, _interpolation(positions % n_frames, n_frames, wrap=True).to(X))
+
+
+def shift_pitch(X: Tensor, semitones: NDArray[np.float64], config: FeatureConfig) -> Tensor:
+    """Move each slice along the mel axis to where a transposition would bring it.
+
+    A bin takes the level (interpolated linearly) from where the frequency lies that transposing
+    brings to its centre; beyond the ends of the axis, where nothing was heard, from the last bin.
+
+    Parameters
+    ----------
+    X : Tensor of float, shape (n, n_mels, n_frames)
+    semitones : ndarray, shape (n,)
+        Positive: up.
+    config : FeatureConfig
+    """
+    centres = centres_hz(config)
+    sources_hz = centres / 2.0 ** (semitones[:, None] / 12)
+    positions = np.interp(sources_hz, centres, np.arange(len(centres)))
+    matrix = _interpolation(positions, len(centres), wrap=False).to(X)
+    return torch.bmm(matrix.transpose(1, 2), X)
+
+
+def _interpolation(positions: NDArray[np.float64], n: int, *, wrap: bool) -> Tensor:
+    """Matrices (n_slices, n, n_positions) by which `X @ matrix` is X at fractional positions."""
+    lower = np.floor(positions).astype(np.int64)
+    share = torch.from_numpy(positions - lower).float()
+    upper = (lower + 1) % n if wrap else np.minimum(lower + 1, n - 1)
+    matrix = torch.zeros(len(positions), n, positions.shape[1])
+    for rows, weights in ((lower, 1.0 - share), (upper, share)):
+        matrix.scatter_add_(1, torch.from_numpy(rows)[:, None], weights[:, None])
+    return matrix
+
+
+def add_noise(X: Tensor, noise: Tensor, snr_db: NDArray[np.float64], step_db: float) -> Tensor:
+    """Add the powers of slices and noise, the noise `snr_db` below in mean power.
+
+    Parameters
+    ----------
+    X : Tensor of float, shape (n, n_bins, n_frames)
+        In levels of `step_db` decibels.
+    noise : Tensor of float, shape (n, n_bins, n_frames)
+        Power.
+    snr_db : ndarray, shape (n,)
+        Infinite where none is to be added.
+    """
+    to_log = step_db / 10 * np.log(10.0)
+    # Relative to the slice's highest level, so that no power overflows.
+    top = X.amax(dim=(1, 2), keepdim=True)
+    power = torch.exp((X - top) * to_log)
+    share = torch.from_numpy(10.0 ** (-snr_db / 10)).to(X)[:, None, None]
+    scale = share * power.mean(dim=(1, 2), keepdim=True) / noise.mean(dim=(1, 2), keepdim=True)
+    louder: Tensor = torch.log(power + scale * noise) / to_log + top
+    return louder
+
+
+def _noises(config: FeatureConfig, n_frames: int) -> Tensor:
+    """White and pink noise as the front end hears them: power (2, n_bins, ≥ n_frames)."""
+    rng = np.random.default_rng(0)
+    n = max(int(_NOISE_S * config.sr), (n_frames + 1) * config.hop_length)
+    spectrum = np.fft.rfft(rng.standard_normal(n))
+    pink = spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
+    powers = []
+    for colour in (spectrum, pink):
+        y = np.fft.irfft(colour, n)
+        S = compute((y / y.std()).astype(np.float32), config)
+        powers.append(10.0 ** (S / 10))
+    return torch.from_numpy(np.stack(powers))
 
 
 def mask(X: Tensor, max_frames: int, max_bins: int, rng: np.random.Generator) -> Tensor:
@@ -15,19 +169,21 @@ def mask(X: Tensor, max_frames: int, max_bins: int, rng: np.random.Generator) ->
     Parameters
     ----------
     X : Tensor of float, shape (n, n_bins, n_frames)
-        Changed in place.
     max_frames, max_bins : int
-        Lengths are drawn uniformly from 0 up to these.
+        Lengths are drawn uniformly from 0 up to these, or up to the whole axis.
     """
     n, n_bins, n_frames = X.shape
-    means = X.mean(dim=(1, 2))
-    for i in range(n):
-        width, height = rng.integers(0, max_frames + 1), rng.integers(0, max_bins + 1)
-        left = rng.integers(0, n_frames - width + 1)
-        low = rng.integers(0, n_bins - height + 1)
-        X[i, :, left : left + width] = means[i]
-        X[i, low : low + height, :] = means[i]
-    return X
+    covered = _span(n, n_frames, max_frames, rng)[:, None, :]
+    covered = covered | _span(n, n_bins, max_bins, rng)[:, :, None]
+    return torch.where(covered.to(X.device), X.mean(dim=(1, 2), keepdim=True), X)
+
+
+def _span(n: int, length: int, longest: int, rng: np.random.Generator) -> Tensor:
+    """One stretch in each of n rows of `length`, as booleans."""
+    width = rng.integers(0, min(longest, length) + 1, size=(n, 1))
+    start = rng.integers(0, length - width + 1)
+    at = np.arange(length)
+    return torch.from_numpy((start <= at) & (at < start + width))
 
 
 def mixup(X: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor, float]:
@@ -44,4 +200,6 @@ def mixup(X: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Te
     share = float(rng.beta(alpha, alpha)) if alpha > 0 else 1.0
     share = max(share, 1.0 - share)
     partner = torch.from_numpy(rng.permutation(len(X)))
-    return share * X + (1.0 - share) * X[partner], partner, share
+    if share == 1.0:
+        return X, partner, share
+    return torch.lerp(X[partner], X, share), partner, share

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from earmark.features.store import FeatureStore
 
 IntArray = NDArray[np.int64]
+Batch: TypeAlias = tuple[NDArray[np.uint8], IntArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,8 @@ class Part:
     track: IntArray
 
     @classmethod
-    def of(cls, store: FeatureStore, audio_ids: Sequence[str], reference: Sequence[int]) -> Part:
-        """Slices of the given tracks; `reference` holds one genre a track."""
-        spans = store.locate(audio_ids)
+    def of(cls, store: FeatureStore, spans: Sequence[IntArray], reference: Sequence[int]) -> Part:
+        """Slices of tracks: for each track their numbers in `store`, and its genre."""
         track = np.repeat(np.arange(len(spans)), [len(span) for span in spans])
         numbers = np.concatenate([*spans, np.empty(0, dtype=np.int64)])
         return cls(store, numbers, np.asarray(reference, dtype=np.int64)[track], track)
@@ -46,17 +48,30 @@ class Part:
         weights = 1.0 / np.sqrt(np.maximum(counts, 1))
         return np.asarray(weights / weights.mean(), dtype=np.float32)
 
-    def batches(
-        self, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[NDArray[np.uint8], IntArray]]:
-        """Slices (≤ size, n_bins, n_frames) with genres; shuffled by `rng` where it is given.
-
-        A last batch of one slice is left out of shuffled passes: batch normalisation has nothing
-        to normalise by in it.
-        """
-        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
+    def batches(self, size: int, order: IntArray | None = None) -> Iterator[Batch]:
+        """Slices (≤ size, n_bins, n_frames) with genres, in the given order or as they are."""
+        if order is None:
+            order = np.arange(len(self))
         for i in range(0, len(order), size):
             chosen = order[i : i + size]
-            if rng is not None and len(chosen) == 1 and len(order) > 1:
-                return
             yield self.store.read(self.numbers[chosen]), self.reference[chosen]
+
+    def shuffled(self, size: int, min_steps: int, rng: np.random.Generator) -> IntArray:
+        """An order to learn in: every slice once, or over again until it makes `min_steps` batches.
+
+        A last batch of one slice is left out: batch normalisation has nothing to normalise by in
+        it.
+        """
+        n = len(self) if len(self) > (min_steps - 1) * size else min_steps * size
+        passes = [rng.permutation(len(self)) for _ in range(-(-n // len(self)))]
+        order = np.concatenate(passes)[:n]
+        return order[:-1] if n % size == 1 and n > 1 else order
+
+
+def ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    """The same batches, each read by another thread while the one before is learned from."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch

@@ -18,15 +18,21 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from earmark.errors import DataError
+from earmark.config import usable_cores
+from earmark.errors import ConfigError, DataError, LibraryError
 from earmark.models import registry
-from earmark.training.augment import mask, mixup
-from earmark.training.data import Part
-from earmark.training.settings import Epoch, Step, TrainConfig
+from earmark.training import checkpoints
+from earmark.training.augment import Augmenter, mixup
+from earmark.training.data import Part, ahead
+from earmark.training.recipe import TrainingRecipe
+from earmark.training.settings import Epoch, Hardware, Remark, ScheduleConfig, Step
 from earmark.types import FloatArray
 
-_LAST = "last.pt"
-_BEST = "best.pt"
+_VALID_BATCH = 64
+# Parts of a recipe that may change without making it another network's.
+_NOT_TRAINED_BY = ("description", "vote", "tune")
+# The learning rate at the beginning and at the end, as a share of its highest.
+_WARM_UP_FROM, _COSINE_TO = 0.1, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,14 @@ class Fitted:
 
 
 def fit(
-    train: Part, valid: Part, n_classes: int, config: TrainConfig, run_dir: Path
-) -> Generator[Step | Epoch, None, Fitted]:
-    """Train a network; resumes where `run_dir` holds a checkpoint of the same settings and data.
+    train: Part,
+    valid: Part,
+    n_classes: int,
+    recipe: TrainingRecipe,
+    run_dir: Path,
+    hardware: Hardware | None = None,
+) -> Generator[Step | Epoch | Remark, None, Fitted]:
+    """Train a network; resumes where `run_dir` holds a checkpoint of the same recipe and data.
 
     A KeyboardInterrupt ends training and keeps the best network so far.
 
@@ -49,23 +60,34 @@ def fit(
     ----------
     train, valid : Part
     n_classes : int
-    config : TrainConfig
+    recipe : TrainingRecipe
     run_dir : Path
         For checkpoints; made if absent.
+    hardware : Hardware, optional
 
     Raises
     ------
+    ConfigError
+        If the network cannot be built as the recipe says, or the hardware is not there.
     DataError
         If a part is empty, or the loss stops being finite.
+    LibraryError
+        If `run_dir` cannot be written to, or holds a damaged checkpoint.
     """
     for name, part in (("training", train), ("validation", valid)):
         if len(part) == 0:
             raise DataError(f"there are no slices for {name}", "label more tracks")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    state = _TrainState(train, n_classes, config, run_dir)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise LibraryError(f"cannot make the run folder {run_dir}: {e.strerror}") from e
+    state = _TrainState(train, valid, n_classes, recipe, run_dir, hardware or Hardware())
+    schedule = recipe.schedule
     interrupted = False
     try:
-        while state.epoch < config.epochs and state.epochs_since_best < config.patience:
+        if remark := state.resume():
+            yield Remark(remark)
+        while state.epoch < schedule.epochs and state.epochs_since_best < schedule.patience:
             yield from state.run_epoch(train, valid)
     except KeyboardInterrupt:
         if not state.history:
@@ -77,75 +99,89 @@ def fit(
 class _TrainState:
     """All that changes during training, and its checkpoint."""
 
-    def __init__(self, train: Part, n_classes: int, config: TrainConfig, run_dir: Path) -> None:
-        self.config, self.run_dir = config, run_dir
-        self.fabric = Fabric(accelerator="auto", devices=1, precision=cast(Any, config.precision))
-        torch.manual_seed(config.seed)
+    def __init__(
+        self,
+        train: Part,
+        valid: Part,
+        n_classes: int,
+        recipe: TrainingRecipe,
+        run_dir: Path,
+        hardware: Hardware,
+    ) -> None:
+        self.recipe, self.run_dir = recipe, run_dir
+        torch.set_num_threads(usable_cores())
+        self.fabric = _fabric(hardware)
+        torch.manual_seed(recipe.seed)
         n_bins, n_frames = next(train.batches(1))[0].shape[1:]
-        self.shape = (config.network, n_bins, n_frames, n_classes)
+        self.shape = (n_bins, n_frames, n_classes)
         # Convolutions on a CPU run about half as fast again with channels last.
-        network = registry.build(*self.shape)
-        network = network.to(memory_format=torch.channels_last)
-        optimiser = torch.optim.AdamW(
-            network.parameters(), lr=config.lr, weight_decay=config.weight_decay
-        )
-        self.network, self.optimiser = self.fabric.setup(network, optimiser)
+        network = self._fresh_network()
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network, self.optimiser = self.fabric.setup(network, _optimiser(network, recipe))
+        self.augment = Augmenter(recipe.augmentation, recipe.features, n_frames)
         self.weights = torch.from_numpy(train.class_weights(n_classes)).to(self.fabric.device)
         self.epoch = 0
         self.history: list[Epoch] = []
+        used = recipe.to_dict()
         self.identity = {
-            "config": config.to_dict(),
+            "recipe": {key: value for key, value in used.items() if key not in _NOT_TRAINED_BY},
+            "precision": hardware.precision,
             "n_classes": n_classes,
-            "slices": _fingerprint(train),
+            "slices": [_fingerprint(train), _fingerprint(valid)],
         }
-        self._resume()
+
+    def _fresh_network(self) -> nn.Module:
+        chosen = self.recipe.network
+        network: nn.Module = registry.build(chosen.name, *self.shape, chosen.options)
+        return network
 
     @property
     def epochs_since_best(self) -> int:
         best = max((e.epoch for e in self.history if e.best), default=0)
         return len(self.history) - best
 
-    def _resume(self) -> None:
-        path = self.run_dir / _LAST
-        if not path.exists():
-            return
-        saved = torch.load(path, map_location=self.fabric.device, weights_only=True)
+    def resume(self) -> str:
+        """Go on from a checkpoint; what there is to say of it."""
+        saved = checkpoints.load_last(self.run_dir, self.fabric.device)
+        if saved is None:
+            return ""
         if saved["identity"] != self.identity:
-            return
+            return "the run folder is of other music or settings: training starts afresh"
         self.network.load_state_dict(saved["network"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.history = [Epoch(**values) for values in saved["history"]]
         self.epoch = len(self.history)
+        return f"going on after epoch {self.epoch}"
 
     def _save(self, best: bool) -> None:
-        saved = {
+        state = {
             "identity": self.identity,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
         }
-        # The best first: a kill in between repeats an epoch instead of losing its network.
-        for name in (_BEST, _LAST) if best else (_LAST,):
-            temporary = self.run_dir / f"{name}.tmp"
-            torch.save(saved, temporary)
-            temporary.replace(self.run_dir / name)
+        checkpoints.save(self.run_dir, state, best)
 
     def best_network(self) -> nn.Module:
-        saved = torch.load(self.run_dir / _BEST, map_location="cpu", weights_only=True)
-        network: nn.Module = registry.build(*self.shape)
-        network.load_state_dict(saved["network"])
+        network = self._fresh_network()
+        network.load_state_dict(checkpoints.load_best(self.run_dir)["network"])
         return network.eval()
 
     def run_epoch(self, train: Part, valid: Part) -> Generator[Step | Epoch, None, None]:
-        config = self.config
+        schedule = self.recipe.schedule
         started = time.monotonic()
-        rng = np.random.default_rng((config.seed, self.epoch))
-        torch.manual_seed(config.seed * 100_003 + self.epoch)
-        n_steps = -(-len(train) // config.batch_size)
+        rng = np.random.default_rng((self.recipe.seed, self.epoch))
+        torch.manual_seed(self.recipe.seed * 100_003 + self.epoch)
+        order = train.shuffled(schedule.batch_size, schedule.min_steps, rng)
+        n_steps = -(-len(order) // schedule.batch_size)
         self.network.train()
-        total = 0.0
-        for step, (X, reference) in enumerate(train.batches(config.batch_size, rng)):
-            lr = _cosine(config.lr, (self.epoch + step / n_steps) / config.epochs)
+        total = wait_s = 0.0
+        batches = ahead(train.batches(schedule.batch_size, order))
+        for step in range(n_steps):
+            asked = time.monotonic()
+            X, reference = next(batches)
+            wait_s += time.monotonic() - asked
+            lr = _learning_rate(self.recipe.optimiser.lr, schedule, self.epoch + step / n_steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = lr
             total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(reference), rng)
@@ -157,25 +193,25 @@ class _TrainState:
         best = loss < min((e.valid_loss for e in self.history), default=np.inf)
         self.epoch += 1
         seconds = time.monotonic() - started
-        self.history.append(Epoch(self.epoch, train_loss, loss, accuracy, seconds, best))
+        self.history.append(Epoch(self.epoch, train_loss, loss, accuracy, seconds, wait_s, best))
         self._save(best)
         yield self.history[-1]
 
     def _learn(self, X: Tensor, reference: Tensor, rng: np.random.Generator) -> float:
-        config, device = self.config, self.fabric.device
-        X = mask(X, config.max_masked_frames, config.max_masked_bins, rng)
-        X, partner, share = mixup(X, config.mixup, rng)
+        optimiser, device = self.recipe.optimiser, self.fabric.device
+        X = self.augment(X, rng)
+        X, partner, share = mixup(X, self.recipe.augmentation.mixup, rng)
         logits = self.network(X.to(device))
         reference = reference.to(device)
         loss = torch.zeros((), device=device)
         for target, part in ((reference, share), (reference[partner.to(device)], 1.0 - share)):
             if part > 0:
                 loss = loss + part * nn.functional.cross_entropy(
-                    logits, target, self.weights, label_smoothing=config.label_smoothing
+                    logits, target, self.weights, label_smoothing=optimiser.label_smoothing
                 )
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.network, self.optimiser, max_norm=5.0)
+        self.fabric.clip_gradients(self.network, self.optimiser, max_norm=optimiser.max_norm)
         self.optimiser.step()
         return float(loss.detach())
 
@@ -185,7 +221,7 @@ class _TrainState:
         self.network.eval()
         parts = [
             self.network(torch.from_numpy(X).to(self.fabric.device)).float().softmax(dim=1).cpu()
-            for X, _ in valid.batches(64)
+            for X, _ in valid.batches(_VALID_BATCH)
         ]
         proba, reference = track_means(torch.cat(parts).numpy(), valid)
         hit = proba[np.arange(len(proba)), reference]
@@ -202,11 +238,45 @@ def track_means(proba: FloatArray, part: Part) -> tuple[FloatArray, np.ndarray[A
     return means.astype(np.float32), part.reference[first]
 
 
-def _cosine(lr: float, progress: float) -> float:
-    """One warm-up over the first twentieth, then a half cosine down to a hundredth."""
-    if progress < 0.05:
-        return float(lr * (0.1 + 0.9 * progress / 0.05))
-    return float(lr * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (progress - 0.05) / 0.95))))
+def _fabric(hardware: Hardware) -> Fabric:
+    try:
+        return Fabric(
+            accelerator=hardware.accelerator,
+            devices=hardware.devices,
+            precision=cast(Any, hardware.precision),
+        )
+    # What Lightning raises for a value it does not know is anything.
+    except (ValueError, TypeError, RuntimeError, ImportError) as e:
+        raise ConfigError(
+            f"cannot train on accelerator {hardware.accelerator}, {hardware.devices} devices,"
+            f" precision {hardware.precision}: {e}",
+            "without --accelerator, --devices and --precision the best that is here is taken",
+        ) from e
+
+
+def _optimiser(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    chosen = recipe.optimiser
+    options: dict[str, Any] = {"lr": chosen.lr, "weight_decay": chosen.weight_decay}
+    match chosen.name:
+        case "adamw":
+            return torch.optim.AdamW(network.parameters(), **options)
+        case "adam":
+            return torch.optim.Adam(network.parameters(), **options)
+        case "rmsprop":
+            return torch.optim.RMSprop(network.parameters(), **options)
+        case "sgd":
+            return torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, **options)
+
+
+def _learning_rate(lr: float, schedule: ScheduleConfig, epoch: float) -> float:
+    """After a linear warm-up, half a cosine down, at `epoch` (fractional) of all."""
+    progress = epoch / schedule.epochs
+    if progress < schedule.warm_up:
+        return lr * (_WARM_UP_FROM + (1 - _WARM_UP_FROM) * progress / schedule.warm_up)
+    if not schedule.cosine:
+        return lr
+    fallen = (progress - schedule.warm_up) / (1 - schedule.warm_up)
+    return float(lr * (_COSINE_TO + (1 - _COSINE_TO) * 0.5 * (1 + np.cos(np.pi * fallen))))
 
 
 def _fingerprint(part: Part) -> int:

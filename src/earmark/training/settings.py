@@ -1,50 +1,148 @@
-"""What a training run can be told, and what it tells while it runs."""
+"""What a training run can be told, section by section, and what it tells while it runs.
+
+Each ``…Config`` is a section of a recipe (see `earmark.training.recipe`). Bounds stand beside the
+defaults, so that a recipe file with a value out of them is refused when it is read.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from earmark.types import Recipe
 
+OptimiserName = Literal["adamw", "adam", "rmsprop", "sgd"]
+
+
+def _within(default: Any, low: float, high: float = float("inf")) -> Any:
+    """A field whose value, or each of whose values, lies within [low, high]."""
+    return field(default=default, metadata={"bounds": (low, high)})
+
 
 @dataclass(frozen=True, slots=True)
-class TrainConfig(Recipe):
-    """Settings of a training run.
+class NetworkConfig(Recipe):
+    """Which network; `options` are its class's own keyword arguments.
+
+    `name` is an entry of `earmark.models.registry.NETWORKS`.
+    """
+
+    name: str = "cnn"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserConfig(Recipe):
+    """How weights are changed, and by what loss.
 
     Attributes
     ----------
-    network : str
-        An entry of `earmark.models.registry.NETWORKS`.
+    name : {'adamw', 'adam', 'rmsprop', 'sgd'}
+        As in `torch.optim`, ``sgd`` with Nesterov momentum of 0.9.
+    lr : float
+        Highest learning rate.
+    weight_decay : float
+    label_smoothing : float
+        Share of the target that is spread over all genres.
+    max_norm : float
+        Longer gradients are cut to this length.
+    """
+
+    name: OptimiserName = "adamw"
+    lr: float = _within(2e-3, 1e-7, 10)
+    weight_decay: float = _within(0.02, 0)
+    label_smoothing: float = _within(0.05, 0, 0.9)
+    max_norm: float = _within(5.0, 1e-3)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleConfig(Recipe):
+    """How long, and in which steps.
+
+    Attributes
+    ----------
     epochs : int
         At most; the learning rate follows one cosine over them.
     patience : int
         Epochs without a better validation loss after which training stops.
     batch_size : int
         Slices a step.
-    lr, weight_decay : float
-        Of AdamW.
-    label_smoothing : float
-    mixup : float
-        Parameter of the Beta distribution that mixing weights are drawn from; 0 mixes nothing.
-    max_masked_frames, max_masked_bins : int
-        Longest stretch masked in each slice, along time and along frequency.
-    seed : int
-    precision : str
-        As Lightning Fabric names it, e.g. ``32-true`` or ``bf16-mixed``.
+    min_steps : int
+        An epoch of fewer steps goes over the slices again until it has as many: a small library
+        gets as many changes of the weights as it takes to learn anything.
+    warm_up : float
+        Share of all steps in which the learning rate rises to its highest.
+    cosine : bool
+        Whether it falls to a hundredth from there on, along half a cosine, or stays.
     """
 
-    network: str = "cnn"
-    epochs: int = 40
-    patience: int = 8
-    batch_size: int = 32
-    lr: float = 2e-3
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.05
-    mixup: float = 0.3
-    max_masked_frames: int = 24
-    max_masked_bins: int = 16
-    seed: int = 0
+    epochs: int = _within(40, 1)
+    patience: int = _within(8, 1)
+    batch_size: int = _within(32, 2)
+    min_steps: int = _within(30, 1)
+    warm_up: float = _within(0.05, 0, 1)
+    cosine: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig(Recipe):
+    """How training slices are changed; 0 (an empty range) leaves a change out.
+
+    Attributes
+    ----------
+    probability : float
+        That a slice is given each of gain, noise, stretch and pitch.
+    gain_db : float
+        Louder or softer by at most this.
+    snr_db : (float, float) or ()
+        Noise this far below the slice's mean power is added.
+    stretch : float
+        Faster or slower by at most this share.
+    pitch_semitones : float
+        Higher or lower by at most this.
+    mask_frames, mask_bins : int
+        Longest stretch covered in each slice, along time and along frequency.
+    mixup : float
+        Parameter of the Beta distribution that mixing weights are drawn from.
+    """
+
+    probability: float = _within(0.5, 0, 1)
+    gain_db: float = _within(0.0, 0, 60)
+    snr_db: tuple[float, ...] = _within((), -20, 100)
+    stretch: float = _within(0.0, 0, 0.5)
+    pitch_semitones: float = _within(0.0, 0, 12)
+    mask_frames: int = _within(0, 0)
+    mask_bins: int = _within(0, 0)
+    mixup: float = _within(0.0, 0, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadConfig(Recipe):
+    """A head on a frozen backbone (``kind = "head"``).
+
+    Attributes
+    ----------
+    backbone : str
+        Folder of the bundle whose embeddings are learned from; empty: the one that is shipped.
+    """
+
+    backbone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware(Recipe):
+    """What to train on, as Lightning Fabric names it; no part of a recipe."""
+
+    accelerator: str = "auto"
+    devices: int = 1
     precision: str = "32-true"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something worth knowing about the run."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +156,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """An epoch is over. Losses are mean negative log-likelihoods; `valid_*` are per track."""
+    """An epoch is over. Losses are mean negative log-likelihoods; `valid_*` are per track.
+
+    `wait_s` of its `seconds` the trainer had nothing to do until a batch had been read.
+    """
 
     epoch: int
     train_loss: float
     valid_loss: float
     valid_accuracy: float
     seconds: float
+    wait_s: float
     best: bool

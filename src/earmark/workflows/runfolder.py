@@ -1,4 +1,4 @@
-"""What a training run leaves behind: settings, versions, split, history, scores, pictures."""
+"""What a training run leaves behind: recipe, settings, split, history, scores, pictures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import dataclasses
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from earmark.errors import LibraryError
 from earmark.evaluation.scores import Scores
 from earmark.training.settings import Epoch
 from earmark.workflows.learning_set import LearningSet
@@ -19,66 +21,118 @@ from earmark.workflows.learning_set import LearningSet
 if TYPE_CHECKING:
     from earmark.workflows.train import TrainRequest
 
-_VERSIONS_OF = ("earmark", "torch", "lightning-fabric", "numpy", "onnxruntime", "av", "soxr")
+_VERSIONS_OF = (
+    "earmark",
+    "torch",
+    "lightning-fabric",
+    "scikit-learn",
+    "numpy",
+    "onnxruntime",
+    "av",
+    "soxr",
+)
+
+
+@contextmanager
+def writing_to(run_dir: Path) -> Iterator[None]:
+    """Say of a full disk or a forbidden folder what to do."""
+    try:
+        yield
+    except OSError as e:
+        raise LibraryError(
+            f"cannot write to the run folder {run_dir}: {e.strerror}",
+            "make room or choose another --run-dir, and run the same command again",
+        ) from e
 
 
 def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningSet) -> None:
-    """Write ``settings.json`` and ``split.csv`` before training starts."""
-    run_dir.mkdir(parents=True, exist_ok=True)
+    """Write ``recipe.toml``, ``settings.json`` and ``split.csv`` before training starts.
+
+    Raises
+    ------
+    LibraryError
+        If they cannot be written; so does `write_results`.
+    """
     settings = {
         "request": dataclasses.asdict(request),
         "data": learning_set.describe(),
         "environment": _environment(),
     }
     text = json.dumps(settings, indent=2, default=str)
-    (run_dir / "settings.json").write_text(text + "\n", encoding="utf-8")
-    with (run_dir / "split.csv").open(
-        "w", newline="", encoding="utf-8", errors="surrogateescape"
-    ) as file:
-        table = csv.writer(file)
-        table.writerow(("path", "genre", "group", "part", "audio_id"))
-        table.writerows(
-            (e.path, learning_set.labels[e.genre], e.group, e.part, e.audio_id)
-            for e in learning_set.examples
-        )
+    with writing_to(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / "recipe.toml").write_text(request.recipe.to_toml(), encoding="utf-8")
+        (run_dir / "settings.json").write_text(text + "\n", encoding="utf-8")
+        with (run_dir / "split.csv").open(
+            "w", newline="", encoding="utf-8", errors="surrogateescape"
+        ) as file:
+            table = csv.writer(file)
+            table.writerow(("path", "genre", "group", "part", "audio_id"))
+            table.writerows(
+                (e.path, learning_set.labels[e.genre], e.group, e.part, e.audio_id)
+                for e in learning_set.examples
+            )
 
 
 def write_results(
-    run_dir: Path, history: Sequence[Epoch], scores: Scores, labels: Sequence[str]
+    run_dir: Path, scores: Scores, labels: Sequence[str], history: Sequence[Epoch] = ()
 ) -> None:
-    """Write ``history.csv``, ``scores.json``, ``loss.png`` and ``confusion.png``."""
+    """Write ``scores.json``, ``confusion.png``, and of a history ``history.csv``, ``loss.png``."""
+    from earmark.evaluation import plots
+
+    with writing_to(run_dir):
+        text = json.dumps(scores.summary, indent=2)
+        (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
+        title = f"{scores.summary['n_tracks']} test tracks, by artists not trained on"
+        plots.confusion_matrix(run_dir / "confusion.png", scores.counts, labels, title)
+        if history:
+            _write_history(run_dir, history)
+
+
+def _write_history(run_dir: Path, history: Sequence[Epoch]) -> None:
     from earmark.evaluation import plots
 
     with (run_dir / "history.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [f.name for f in dataclasses.fields(Epoch)])
         table.writeheader()
         table.writerows(dataclasses.asdict(epoch) for epoch in history)
-    text = json.dumps(scores.summary, indent=2)
-    (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
     plots.loss_curves(
         run_dir / "loss.png",
         [e.train_loss for e in history],
         [e.valid_loss for e in history],
         best=max(e.epoch for e in history if e.best),
     )
-    title = f"{scores.summary['n_tracks']} test tracks, by artists not trained on"
-    plots.confusion_matrix(run_dir / "confusion.png", scores.counts, labels, title)
 
 
-def provenance(request: TrainRequest, history: Sequence[Epoch]) -> dict[str, Any]:
-    """For ``model.json``: settings, versions, commit, and how long it took."""
+def provenance(request: TrainRequest) -> dict[str, Any]:
+    """For ``model.json``: recipe as used, hardware, versions, commit."""
     return {
-        "settings": request.settings.to_dict(),
+        "recipe": {"name": request.recipe.name, **request.recipe.to_dict()},
+        "hardware": request.hardware.to_dict(),
         "target_precision": request.target_precision,
-        "n_epochs": len(history),
-        "seconds": round(sum(e.seconds for e in history), 1),
         "environment": _environment(),
     }
 
 
+def course(history: Sequence[Epoch]) -> dict[str, Any]:
+    """For ``model.json``: how long training took."""
+    return {"n_epochs": len(history), "seconds": round(sum(e.seconds for e in history), 1)}
+
+
 def _environment() -> dict[str, str]:
-    versions = {name: metadata.version(name) for name in _VERSIONS_OF}
-    return {**versions, "python": platform.python_version(), "commit": _commit()}
+    return {
+        **{name: _version(name) for name in _VERSIONS_OF},
+        "python": platform.python_version(),
+        "commit": _commit(),
+    }
+
+
+def _version(name: str) -> str:
+    """Empty where it is not installed: a head is trained without torch."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _commit() -> str:

@@ -12,14 +12,16 @@ from earmark.errors import MissingExtraError
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
+from earmark.models import registry
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import Classifier
-from earmark.training.settings import Epoch, Step, TrainConfig
-from earmark.types import ListenConfig, VoteConfig
+from earmark.training.recipe import TrainingRecipe
+from earmark.training.settings import Epoch, Hardware, Remark, Step
+from earmark.types import ListenConfig
 from earmark.workflows import runfolder
-from earmark.workflows.events import Progress, Workflow
+from earmark.workflows.events import Note, Progress, Workflow
 from earmark.workflows.finishing import finish, from_store
-from earmark.workflows.learning_set import LabelRequest, LearningSet, assemble
+from earmark.workflows.learning_set import LabelRequest, LearningSet, assemble, spans
 
 if TYPE_CHECKING:
     from earmark.training.fit import Fitted
@@ -34,6 +36,9 @@ class TrainRequest:
     labels : LabelRequest
     out : Path
         Bundle to write.
+    recipe : TrainingRecipe
+    hardware : Hardware
+        What a network is trained on.
     target_precision : float
         The model's own threshold is set so that this share of the answers that it gives on
         validation tracks is right.
@@ -45,13 +50,16 @@ class TrainRequest:
 
     labels: LabelRequest
     out: Path
-    listen: ListenConfig = field(default_factory=ListenConfig)
-    settings: TrainConfig = field(default_factory=TrainConfig)
-    vote: VoteConfig = field(default_factory=VoteConfig)
+    recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
+    hardware: Hardware = field(default_factory=Hardware)
     target_precision: float = 0.8
     run_dir: Path | None = None
     about: str = ""
     licence: str = "unspecified"
+
+    @property
+    def run_folder(self) -> Path:
+        return self.run_dir or self.out.with_name(f"{self.out.name}-run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ def train(
     n_workers: int,
     time_limit_s: float,
 ) -> Workflow[TrainReport]:
-    """Learn genres from labelled tracks and write a bundle.
+    """Learn genres from labelled tracks as the request's recipe says, and write a bundle.
 
     Split is by artist (album, folder), never by slice. What was heard is kept in `data_dir` and
     not heard again by the next run; a run that was cut short goes on from its last epoch. A
@@ -80,53 +88,102 @@ def train(
 
     Raises
     ------
+    ConfigError
+        If the recipe asks for a network, or options of it, that there are not.
     DataError
         If the labels cannot be learned from, with what to do about it.
+    LibraryError
+        If the run folder cannot be written to.
     MissingExtraError
-        If torch is not installed.
+        If an optional dependency is not installed.
     """
-    _require_extra()
-    run_dir = request.run_dir or request.out.with_name(f"{request.out.name}-run")
-    with FeatureStore(data_dir / "features", request.listen) as store:
-        learning_set = yield from assemble(
-            request.labels, catalogue, store, n_workers=n_workers, time_limit_s=time_limit_s
+    learn = _train_network
+    if request.recipe.kind == "head":
+        from earmark.workflows.train_head import train_head
+
+        learn = train_head
+    return (
+        yield from learn(
+            request, catalogue, data_dir, n_workers=n_workers, time_limit_s=time_limit_s
         )
-        runfolder.write_settings(run_dir, request, learning_set)
-        fitted = yield from _fit(request, store, learning_set, run_dir)
-        return _finish(request, store, learning_set, fitted, run_dir)
+    )
 
 
-def _require_extra() -> None:
-    """Fail before hours of listening rather than after."""
+def draft(
+    request: TrainRequest,
+    learning_set: LearningSet,
+    listen: ListenConfig,
+    course: Mapping[str, Any],
+) -> BundleMeta:
+    """``model.json`` of what has just been trained: without temperature, threshold and scores.
+
+    `course` is what is to be said of how training went.
+    """
+    return BundleMeta(
+        name=request.out.name,
+        labels=learning_set.labels,
+        listen=listen,
+        vote=request.recipe.vote,
+        data={"about": request.about, **learning_set.describe()},
+        training={**runfolder.provenance(request), **course},
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        licence=request.licence,
+    )
+
+
+def require_training(request: TrainRequest) -> None:
+    """Fail before hours of listening rather than after (`ConfigError`, `MissingExtraError`)."""
     try:
         import earmark.evaluation.plots
         import earmark.training.export
         import earmark.training.fit  # noqa: F401
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
+    registry.check(request.recipe.network.name, request.recipe.network.options)
 
 
-def _fit(
-    request: TrainRequest, store: FeatureStore, learning_set: LearningSet, run_dir: Path
-) -> Workflow[Fitted]:
+def _train_network(
+    request: TrainRequest,
+    catalogue: Catalogue,
+    data_dir: Path,
+    *,
+    n_workers: int,
+    time_limit_s: float,
+) -> Workflow[TrainReport]:
+    require_training(request)
+    with FeatureStore(data_dir / "features", request.recipe.listen) as store:
+        learning_set = yield from assemble(
+            request.labels, catalogue, store, n_workers=n_workers, time_limit_s=time_limit_s
+        )
+        runfolder.write_settings(request.run_folder, request, learning_set)
+        fitted = yield from _fit(request, store, learning_set)
+        return _finish(request, store, learning_set, fitted)
+
+
+def _fit(request: TrainRequest, store: FeatureStore, learning_set: LearningSet) -> Workflow[Fitted]:
     from earmark.training.data import Part
     from earmark.training.fit import fit
 
     def part(name: str) -> Part:
         chosen = learning_set.part(name)
-        return Part.of(store, [e.audio_id for e in chosen], [e.genre for e in chosen])
+        return Part.of(store, spans(store, chosen), [e.genre for e in chosen])
 
-    flow = fit(part("train"), part("valid"), len(learning_set.labels), request.settings, run_dir)
-    return (yield from _relayed(flow, request.settings.epochs))
+    n_classes, run_dir = len(learning_set.labels), request.run_folder
+    flow = fit(part("train"), part("valid"), n_classes, request.recipe, run_dir, request.hardware)
+    return (yield from _relayed(flow, request.recipe.schedule.epochs))
 
 
-def _relayed(flow: Generator[Step | Epoch, None, Fitted], n_epochs: int) -> Workflow[Fitted]:
+def _relayed(
+    flow: Generator[Step | Epoch | Remark, None, Fitted], n_epochs: int
+) -> Workflow[Fitted]:
     """Pass the trainer's events on; what is thrown in here reaches the trainer."""
     step = next(flow)
     while True:
         try:
             if isinstance(step, Epoch):
                 yield step
+            elif isinstance(step, Remark):
+                yield Note(step.text)
             else:
                 done = (step.epoch - 1) * step.n_steps + step.step
                 yield Progress("training", done, n_epochs * step.n_steps, f"epoch {step.epoch}")
@@ -143,27 +200,14 @@ def _relayed(flow: Generator[Step | Epoch, None, Fitted], n_epochs: int) -> Work
 
 
 def _finish(
-    request: TrainRequest,
-    store: FeatureStore,
-    learning_set: LearningSet,
-    fitted: Fitted,
-    run_dir: Path,
+    request: TrainRequest, store: FeatureStore, learning_set: LearningSet, fitted: Fitted
 ) -> TrainReport:
     """Export, calibrate on the validation part, measure on the test part, write."""
     from earmark.training.export import to_onnx
 
-    features = request.listen.features
-    network = to_onnx(fitted.network, features.n_mels, request.listen.slices.n_frames)
-    meta = BundleMeta(
-        name=request.out.name,
-        labels=learning_set.labels,
-        listen=request.listen,
-        vote=request.vote,
-        data={"about": request.about, **learning_set.describe()},
-        training=runfolder.provenance(request, fitted.history),
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        licence=request.licence,
-    )
+    recipe, run_dir = request.recipe, request.run_folder
+    network = to_onnx(fitted.network, recipe.features.n_mels, recipe.slices.n_frames)
+    meta = draft(request, learning_set, recipe.listen, runfolder.course(fitted.history))
     classifier = Classifier(bundles.write(run_dir / "draft", meta, network))
     bundle, scores = finish(
         meta,
@@ -173,5 +217,5 @@ def _finish(
         out=request.out,
         target_precision=request.target_precision,
     )
-    runfolder.write_results(run_dir, fitted.history, scores, learning_set.labels)
+    runfolder.write_results(run_dir, scores, learning_set.labels, fitted.history)
     return TrainReport(bundle, scores.summary, run_dir, fitted.interrupted)

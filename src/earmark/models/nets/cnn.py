@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -20,13 +21,25 @@ class SliceCNN(nn.Module):
     n_bins, n_frames : int
         Shape of a slice; each at least 16.
     n_classes : int
+    widths : sequence of int
+        Channels of the four stages.
+    dropout : float
+        Share of the embedding that is left out in training.
     """
 
-    def __init__(self, n_bins: int, n_frames: int, n_classes: int) -> None:
+    def __init__(
+        self,
+        n_bins: int,
+        n_frames: int,
+        n_classes: int,
+        widths: Sequence[int] = (24, 48, 96, 128),
+        dropout: float = 0.4,
+    ) -> None:
         super().__init__()
         if min(n_bins, n_frames) < 16:
             raise ValueError(f"slices of {n_bins} × {n_frames} are too small, 16 × 16 at least")
-        widths = (24, 48, 96, 128)
+        if len(widths) != 4 or min(widths) < 1:
+            raise ValueError(f"widths are {widths}, but should be four numbers above 0")
         self.bins = nn.BatchNorm1d(n_bins)
         self.stages = nn.Sequential(
             _conv(1, widths[0], stride=2),
@@ -37,7 +50,9 @@ class SliceCNN(nn.Module):
             ),
         )
         n_high = -(-n_bins // 16)
-        self.head = nn.Sequential(nn.Dropout(0.4), nn.Linear(2 * widths[-1] * n_high, n_classes))
+        self.head = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(2 * widths[-1] * n_high, n_classes)
+        )
 
     def embed(self, slices: Tensor) -> Tensor:
         """What is left of slices uint8 or float (n, n_bins, n_frames) before the last layer."""

@@ -1,0 +1,260 @@
+"""The training recipe: all that makes one model different from another, as readable TOML.
+
+A recipe says what is listened to and how (``[excerpts]``, ``[features]``, ``[slices]``), what
+learns (``[network]``), how (``[optimiser]``, ``[schedule]``, ``[augmentation]``), how slices then
+decide about a track (``[vote]``), and which of its values are worth trying others for (``[tune]``).
+A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that.
+What a file leaves out has the default of the section's class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, get_type_hints
+
+from earmark import features
+from earmark.errors import BundleError, ConfigError
+from earmark.features.mel import filter_bank
+from earmark.training import toml
+from earmark.training.checks import UNBOUNDED, check_keys, check_table, check_value
+from earmark.training.settings import (
+    AugmentConfig,
+    HeadConfig,
+    NetworkConfig,
+    OptimiserConfig,
+    ScheduleConfig,
+)
+from earmark.types import (
+    ExcerptConfig,
+    FeatureConfig,
+    ListenConfig,
+    SliceConfig,
+    VoteConfig,
+)
+
+Kind = Literal["network", "head"]
+
+_SECTIONS: dict[str, Any] = {
+    "excerpts": ExcerptConfig,
+    "features": FeatureConfig,
+    "slices": SliceConfig,
+    "network": NetworkConfig,
+    "optimiser": OptimiserConfig,
+    "schedule": ScheduleConfig,
+    "augmentation": AugmentConfig,
+    "head": HeadConfig,
+    "vote": VoteConfig,
+}
+_SECTIONS_OF: dict[Kind, tuple[str, ...]] = {
+    "network": tuple(name for name in _SECTIONS if name != "head"),
+    "head": ("head", "vote"),
+}
+# Another value of these would mean listening to all music again for every trial.
+_NOT_TUNED = ("excerpts", "features", "slices")
+# Part of a section, but found by training rather than written by anybody.
+_LEARNED = {"vote": ("stacker",)}
+# Bounds of the sections that bundles share, which know none of their own.
+_BOUNDS = {
+    "excerpts.n_excerpts": (1, float("inf")),
+    "excerpts.excerpt_s": (0.05, float("inf")),
+    "excerpts.margin": (0, 0.49),
+    "slices.n_frames": (1, float("inf")),
+    "slices.hop_frames": (1, float("inf")),
+    "vote.min_confidence": (0, 1),
+    "vote.min_agreement": (0, 1),
+    "vote.slice_confidence": (0, 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Values worth trying: `choices`, or from `low` to `high` (whole numbers where both are)."""
+
+    low: float = 0
+    high: float = 0
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecipe:
+    """A recipe, checked; its fields are the file's sections.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without ``.toml``.
+    kind : {'network', 'head'}
+        What learns: a network from slices, or a classifier from a backbone's embeddings.
+    description : str
+    seed : int
+        Of weights, order and augmentation.
+    tune : mapping of str to Range
+        By ``section.key``.
+    """
+
+    name: str = "cnn"
+    kind: Kind = "network"
+    description: str = ""
+    seed: int = 0
+    excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    slices: SliceConfig = field(default_factory=SliceConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    vote: VoteConfig = field(default_factory=VoteConfig)
+    tune: Mapping[str, Range] = field(default_factory=dict)
+
+    @property
+    def listen(self) -> ListenConfig:
+        """What is listened to and how; for a head it is the backbone that says so."""
+        return ListenConfig(self.excerpts, self.features, self.slices)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], name: str, where: str) -> Self:
+        """Check `values`, as a file holds them, and take them.
+
+        Raises
+        ------
+        ConfigError
+            For a section or key that there is not, or a value that makes no sense; `where` is
+            named in it.
+        """
+        kind: Kind = values.get("kind", "network")
+        check_value(kind, Kind, f"{where}: kind")
+        sections = _SECTIONS_OF[kind]
+        check_keys(values, ("kind", "description", "seed", *sections, "tune"), where)
+        check_value(values.get("description", ""), str, f"{where}: description")
+        check_value(values.get("seed", 0), int, f"{where}: seed", (0, float("inf")))
+        parsed = dict(values)
+        for section in sections:
+            if section in values:
+                parsed[section] = _section(section, values[section], where)
+        parsed["tune"] = _ranges(values.get("tune", {}), sections, f"{where}: [tune]")
+        recipe = cls(name=name, **parsed)
+        _check_features(recipe.features, where)
+        return recipe
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `from_dict` takes: everything, defaults too."""
+        values: dict[str, Any] = {
+            "kind": self.kind,
+            "description": self.description,
+            "seed": self.seed,
+        }
+        for section in _SECTIONS_OF[self.kind]:
+            table = getattr(self, section).to_dict()
+            learned = _LEARNED.get(section, ())
+            values[section] = {key: value for key, value in table.items() if key not in learned}
+        if self.kind == "network":
+            values["network"] = {"name": self.network.name, **self.network.options}
+        values["tune"] = {path: _range_to_dict(wanted) for path, wanted in self.tune.items()}
+        return values
+
+    def to_toml(self) -> str:
+        """Text of a recipe file that says the same."""
+        return toml.dumps(self.to_dict())
+
+    def replaced(self, changes: Mapping[str, Any], where: str) -> Self:
+        """The recipe with other values, by ``section.key`` or ``seed``, checked as a file's are.
+
+        Raises
+        ------
+        ConfigError
+            As `from_dict`.
+        """
+        values = self.to_dict()
+        for path, value in changes.items():
+            section, _, key = path.rpartition(".")
+            if section and section not in values:
+                raise ConfigError(
+                    f"{where}: there is no {key} in recipe {self.name}",
+                    f"recipes of kind {self.kind} have no [{section}]",
+                )
+            (values[section] if section else values)[key] = value
+        return self.from_dict(values, self.name, where)
+
+
+def _section(name: str, values: Any, where: str) -> Any:
+    place = f"{where}: [{name}]"
+    check_table(values, place)
+    cls = _SECTIONS[name]
+    if cls is NetworkConfig:
+        # Its options are checked against the network's class, which takes torch to look at.
+        network = values.get("name", NetworkConfig().name)
+        check_value(network, str, f"{place} name")
+        return cls(network, {key: value for key, value in values.items() if key != "name"})
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in _LEARNED.get(name, ())}
+    check_keys(values, tuple(fields), place)
+    wanted = get_type_hints(cls)
+    parsed = {}
+    for key, value in values.items():
+        bounds = fields[key].metadata.get("bounds", _BOUNDS.get(f"{name}.{key}", UNBOUNDED))
+        check_value(value, wanted[key], f"{place} {key}", bounds)
+        parsed[key] = tuple(value) if isinstance(value, list) else value
+    if cls is AugmentConfig:
+        _check_snr(parsed.get("snr_db", ()), place)
+    return cls(**parsed)
+
+
+def _check_snr(snr_db: tuple[float, ...], where: str) -> None:
+    if snr_db and not (len(snr_db) == 2 and snr_db[0] <= snr_db[1]):
+        raise ConfigError(f"{where} snr_db should be [lowest, highest], or [] for no noise")
+
+
+def _check_features(config: FeatureConfig, where: str) -> None:
+    try:
+        features.check(config)
+        filter_bank(config)
+    except BundleError as e:
+        raise ConfigError(f"{where}: [features]: {e.reason}", e.hint) from e
+    if not config.db_min < config.db_max:
+        raise ConfigError(f"{where}: [features] db_min should be below db_max")
+
+
+def _ranges(values: Any, sections: tuple[str, ...], where: str) -> dict[str, Range]:
+    check_table(values, where)
+    tunable = [name for name in sections if name not in _NOT_TUNED]
+    for path in values:
+        section, _, key = path.partition(".")
+        if section not in tunable or not key:
+            raise ConfigError(
+                f'{where}: "{path}" cannot be tuned',
+                f'give "section.key" with a section of {", ".join(tunable)}',
+            )
+    return {path: _range(path, given, where) for path, given in values.items()}
+
+
+def _range(path: str, given: Any, where: str) -> Range:
+    place = f'{where} "{path}"'
+    check_table(given, place)
+    if "choices" in given:
+        check_keys(given, ("choices",), place)
+        choices = given["choices"]
+        if not isinstance(choices, list | tuple) or not choices:
+            raise ConfigError(f"{place} choices should be a list of values")
+        tried, wanted = tuple(choices), Range(choices=tuple(choices))
+    else:
+        check_keys(given, ("low", "high", "log"), place)
+        for end in ("low", "high"):
+            check_value(given.get(end), float, f"{place} {end}")
+        check_value(given.get("log", False), bool, f"{place} log")
+        wanted = Range(given["low"], given["high"], given.get("log", False))
+        tried = (wanted.low, wanted.high)
+        if not wanted.low < wanted.high or (wanted.log and wanted.low <= 0):
+            raise ConfigError(f"{place} should have low below high, and both above 0 where log")
+    section, _, key = path.partition(".")
+    for value in tried:
+        _section(section, {key: value}, where)
+    return wanted
+
+
+def _range_to_dict(wanted: Range) -> dict[str, Any]:
+    if wanted.choices:
+        return {"choices": list(wanted.choices)}
+    return {"low": wanted.low, "high": wanted.high, "log": wanted.log}
