@@ -1,26 +1,35 @@
-"""Listening to many labelled files in parallel, into the feature store."""
+"""Listening to many labelled files in parallel, into a store of slices or of embeddings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from earmark.audio import audio_id
 from earmark.errors import FileError
 from earmark.features.listen import listen
 from earmark.features.store import FeatureStore, stored_ids
+from earmark.models import bundle as bundles
+from earmark.models.embeddings import Embedded, EmbeddingStore, embed, embedded_ids
 from earmark.types import ListenConfig, Slices
 from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.pool import map_files
 
+if TYPE_CHECKING:
+    from earmark.models.runtime import Classifier
+
 _FLUSH_EVERY = 64
+
+Store: TypeAlias = FeatureStore | EmbeddingStore
 
 # Set once in every worker process.
 _config = ListenConfig()
+_backbone: Classifier | None = None
 _known: set[str] = set()
 
 
-def _start(store_dir: Path, config: ListenConfig) -> None:
+def _start_listening(store_dir: Path, config: ListenConfig) -> None:
     global _config, _known
     _config, _known = config, stored_ids(store_dir, config)
 
@@ -31,10 +40,27 @@ def _hear(path: str) -> Slices | str:
     return name if name in _known else listen(path, _config)
 
 
+def _start_embedding(store_dir: Path, bundle_path: Path) -> None:
+    from earmark.models.runtime import Classifier
+
+    global _backbone, _known
+    bundle = bundles.load(bundle_path)
+    _backbone, _known = Classifier(bundle), embedded_ids(store_dir, bundle)
+
+
+def _embed(path: str) -> Embedded | str:
+    """Embeddings of a file, or only its audio_id where they are in the store already."""
+    assert _backbone is not None
+    name = audio_id(path)
+    if name in _known:
+        return name
+    return embed(listen(path, _backbone.bundle.meta.listen), _backbone)
+
+
 def hear_all(
-    paths: Sequence[str], store: FeatureStore, n_workers: int, time_limit_s: float
+    paths: Sequence[str], store: Store, n_workers: int, time_limit_s: float
 ) -> Workflow[dict[str, str]]:
-    """Bring every file's slices into `store`.
+    """Bring what `store` holds of every file (slices, or a backbone's embeddings) into it.
 
     What was stored stays stored when the run is cut short; the next one goes on from there.
 
@@ -45,13 +71,15 @@ def hear_all(
     """
     heard: dict[str, str] = {}
     yield Progress("listening", 0, len(paths), "")
+    work, start, initargs = _way_to_hear(store)
+    add: Callable[[Any], None] = store.add
     outcomes = map_files(
-        _hear,
+        work,
         paths,
         n_workers=n_workers,
         time_limit_s=time_limit_s,
-        initializer=_start,
-        initargs=(store.parent, store.config),
+        initializer=start,
+        initargs=initargs,
     )
     for n_done, (path, outcome) in enumerate(outcomes, start=1):
         if isinstance(outcome, FileError):
@@ -60,9 +88,18 @@ def hear_all(
             heard[path] = outcome
         else:
             heard[path] = outcome.audio_id
-            store.add(outcome)
+            add(outcome)
         if n_done % _FLUSH_EVERY == 0:
             store.flush()
         yield Progress("listening", n_done, len(paths), path)
     store.flush()
     return heard
+
+
+def _way_to_hear(
+    store: Store,
+) -> tuple[Callable[[str], Any], Callable[..., None], tuple[Any, ...]]:
+    """What a worker does with a file, how it gets ready, and what it has to know for that."""
+    if isinstance(store, EmbeddingStore):
+        return _embed, _start_embedding, (store.parent, store.backbone.path)
+    return _hear, _start_listening, (store.parent, store.config)

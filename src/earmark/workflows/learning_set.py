@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from earmark.datasets import FROM_CATALOGUE, PARTS, LabelledTrack, read
 from earmark.errors import DataError
-from earmark.features.store import FeatureStore
 from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 from earmark.library import Catalogue
 from earmark.types import Track
 from earmark.workflows.events import Note, Workflow
-from earmark.workflows.hearing import hear_all
+from earmark.workflows.hearing import Store, hear_all
 from earmark.workflows.scan import scan
 from earmark.workflows.splitting import SLICES, SplitRequest, split_slices, split_tracks
 
@@ -133,7 +132,7 @@ class LearningSet:
 def assemble(
     request: LabelRequest,
     catalogue: Catalogue,
-    store: FeatureStore,
+    store: Store,
     *,
     n_workers: int,
     time_limit_s: float,
@@ -174,7 +173,7 @@ def short_hash(name: str) -> str:
     return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
 
 
-def spans(store: FeatureStore, examples: Sequence[Example]) -> list[NDArray[np.int64]]:
+def spans(store: Store, examples: Sequence[Example]) -> list[NDArray[np.int64]]:
     """Numbers in `store` of each example's slices."""
     found = store.locate([e.audio_id for e in examples])
     return [
@@ -243,7 +242,7 @@ def _check_genres(rows: Sequence[_Row], labels: Sequence[str]) -> None:
 
 
 def _split(
-    rows: Sequence[_Row], labels: Sequence[str], store: FeatureStore, request: SplitRequest
+    rows: Sequence[_Row], labels: Sequence[str], store: Store, request: SplitRequest
 ) -> tuple[list[Example], str]:
     whole = [
         Example(track.path, track.group("artist"), labels.index(label), audio_id, "")
@@ -257,7 +256,7 @@ def _split(
 
 
 def _split_by_slice(
-    whole: Sequence[Example], genres: Sequence[str], store: FeatureStore, request: SplitRequest
+    whole: Sequence[Example], genres: Sequence[str], store: Store, request: SplitRequest
 ) -> list[Example]:
     """An example for every part that a track has slices in."""
     n_slices = [len(span) for span in spans(store, whole)]
