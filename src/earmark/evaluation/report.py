@@ -67,6 +67,14 @@ def write_report(
     return page
 
 
+def require_plots() -> None:
+    """Fail (`MissingExtraError`) before hours of measuring rather than after."""
+    try:
+        import earmark.evaluation.plots  # noqa: F401
+    except ModuleNotFoundError as e:
+        raise MissingExtraError(e.name or "matplotlib", "report") from e
+
+
 def to_json(evaluations: Sequence[Evaluation], title: str, command: str) -> dict[str, Any]:
     """What ``metrics.json`` holds."""
     return {
@@ -79,10 +87,9 @@ def to_json(evaluations: Sequence[Evaluation], title: str, command: str) -> dict
 
 def _pictures(evaluations: Sequence[Evaluation]) -> dict[str, Callable[[Path], None]]:
     """How to draw each picture that the page shows, by its file's name."""
-    try:
-        from earmark.evaluation import plots
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "matplotlib", "train") from e
+    require_plots()
+    from earmark.evaluation import plots
+
     pictures: dict[str, Callable[[Path], None]] = {}
     if len(evaluations) > 1:
         pictures[COMPARISON] = partial(

@@ -1,0 +1,224 @@
+"""``earmark evaluate``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from earmark import config as configuration
+from earmark.cli import learning, options
+from earmark.cli.console import cell, complain, follow, out, shown
+from earmark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from earmark.evaluation.bootstrap import Score
+    from earmark.evaluation.results import Evaluation
+    from earmark.training.recipe import TrainingRecipe
+    from earmark.workflows.learning_set import LabelRequest
+
+
+def command(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Model folder; with --cv or --protocol a recipe as well.", metavar="MODEL"
+        ),
+    ],
+    root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DATA")],
+    folds: Annotated[
+        int, typer.Option("--cv", min=0, help="Train and test in so many folds.", metavar="K")
+    ] = 0,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Train and test under these, by comma: slice-random, track-random, album, artist."
+        ),
+    ] = None,
+    leave_genre_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-genre-out", help="Train without each genre in turn: is it taken for another?"
+        ),
+    ] = False,
+    report: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the report.", file_okay=False)
+    ] = Path("earmark-report"),
+    labels: learning.Labels = "tags",
+    field: learning.Field = "genre",
+    meta: learning.Meta = None,
+    merge: learning.Merge = None,
+    mapping: learning.Mapping = None,
+    only: learning.Only = None,
+    min_tracks: learning.MinTracks = 10,
+    roll_up: learning.RollUp = False,
+    epochs: learning.Epochs = None,
+    patience: learning.Patience = None,
+    seed: learning.Seed = None,
+    vote: options.Vote = None,
+    min_confidence: options.MinConfidence = None,
+    min_agreement: options.MinAgreement = None,
+    slice_confidence: options.SliceConfidence = None,
+    workers: options.Workers = None,
+    time_limit: options.TimeLimit = None,
+    config: options.Config = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure a model on artists that it has not learned from, or a recipe by training it."""
+    from earmark.evaluation.report import require_plots, write_report
+    from earmark.workflows.learning_set import LabelRequest
+    from earmark.workflows.splitting import SplitRequest
+
+    require_plots()
+    chosen = options.settings(
+        config,
+        model=model,
+        vote=vote,
+        min_confidence=min_confidence,
+        min_agreement=min_agreement,
+        slice_confidence=slice_confidence,
+        workers=workers,
+        time_limit_s=time_limit,
+    )
+    request = LabelRequest(
+        root=root,
+        source=labels,
+        merges=learning.read_merges(mapping, merge),
+        min_tracks=min_tracks,
+        roll_up=roll_up,
+        only=tuple(only or ()),
+        field=field,
+        meta=meta,
+        split=SplitRequest(seed=seed or 0),
+    )
+    if folds or protocol or leave_genre_out:
+        flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}
+        recipe = _recipe_of(model, {**flags, "seed": seed})
+        protocols = _protocols(protocol or "artist")
+        evaluations, n_skipped = _cross(
+            recipe, request, protocols, folds, leave_genre_out, report, chosen, quiet
+        )
+    else:
+        evaluations, n_skipped = _measure(request, chosen, quiet)
+    page = write_report(
+        report,
+        evaluations,
+        title=f"{evaluations[0].name} on {Path(root).name}",
+        command=shlex.join(["earmark", *sys.argv[1:]]),
+    )
+    _print(evaluations)
+    out().print(f"report: {shown(str(page))}")
+    if n_skipped:
+        raise typer.Exit(3)
+
+
+def _measure(
+    request: LabelRequest, chosen: configuration.Settings, quiet: bool
+) -> tuple[list[Evaluation], int]:
+    from earmark.workflows.evaluate import evaluate_bundle
+
+    bundle = options.open_bundle(chosen)
+    with options.open_catalogue() as catalogue:
+        flow = evaluate_bundle(
+            bundle,
+            options.vote_of(chosen, bundle),
+            request,
+            catalogue,
+            n_workers=chosen.n_workers,
+            time_limit_s=chosen.time_limit_s,
+        )
+        evaluation, n_skipped = follow(flow, quiet=quiet)
+    return [evaluation], n_skipped
+
+
+def _cross(
+    recipe: TrainingRecipe,
+    request: LabelRequest,
+    protocols: tuple[str, ...],
+    folds: int,
+    leave_genre_out: bool,
+    report: Path,
+    chosen: configuration.Settings,
+    quiet: bool,
+) -> tuple[list[Evaluation], int]:
+    from earmark.workflows.crossval import CrossRequest, cross_validate
+    from earmark.workflows.train import TrainRequest
+
+    training = TrainRequest(labels=request, out=report / "trainings", recipe=recipe)
+    cross = CrossRequest(training, protocols, folds, leave_genre_out)
+    with options.open_catalogue() as catalogue:
+        flow = cross_validate(
+            cross,
+            catalogue,
+            configuration.data_dir(),
+            n_workers=chosen.n_workers,
+            time_limit_s=chosen.time_limit_s,
+        )
+        return follow(flow, quiet=quiet)
+
+
+def _recipe_of(model: str, flags: dict[str, Any]) -> TrainingRecipe:
+    """The recipe that a model was trained by, or one by its own name."""
+    if not (Path(model) / "model.json").is_file():
+        return learning.read_recipe(model, flags)
+    from earmark.models import bundle
+    from earmark.training.recipe import TrainingRecipe
+
+    noted = bundle.load(model).meta.training.get("recipe")
+    if not noted:
+        raise ConfigError(
+            f"{model} does not say by which recipe it was trained", "name the recipe instead"
+        )
+    values = {key: value for key, value in noted.items() if key != "name"}
+    recipe = TrainingRecipe.from_dict(values, noted["name"], model)
+    given = {key: value for key, value in flags.items() if value is not None}
+    return recipe.replaced(given, "options") if given else recipe
+
+
+def _protocols(names: str) -> tuple[str, ...]:
+    from earmark.datasets import PROTOCOLS
+
+    chosen = tuple(name.strip() for name in names.split(",") if name.strip())
+    unknown = [name for name in chosen if name not in PROTOCOLS]
+    if unknown or not chosen:
+        raise ConfigError(
+            f"no protocol {', '.join(unknown) or names!r}", f"known are: {', '.join(PROTOCOLS)}"
+        )
+    return chosen
+
+
+def _print(evaluations: list[Evaluation]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in (
+        "Split",
+        "Tracks",
+        "Artists",
+        "Slices right",
+        "Tracks right",
+        "Macro-F1",
+        "Baseline",
+    ):
+        table.add_column(title)
+    for found in evaluations:
+        table.add_row(
+            cell(found.protocol),
+            str(found.n_tracks),
+            str(found.n_groups),
+            _score(found.slice["accuracy"]),
+            _score(found.track["accuracy"]),
+            _score(found.track["macro_f1"]),
+            f"{found.baselines['majority']:.1%}",
+        )
+    out().print(table)
+    for found in evaluations:
+        for warning in found.warnings:
+            complain(f"{found.protocol}: {warning}")
+
+
+def _score(score: Score) -> str:
+    return f"{score.value:.1%} [{score.low:.1%}, {score.high:.1%}]"

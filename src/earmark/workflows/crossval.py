@@ -1,0 +1,199 @@
+"""``earmark evaluate --cv`` and ``--protocol``: a recipe, trained afresh for every fold and split.
+
+Each training is a run folder of its own below the report's. One that has finished is not repeated;
+one that was cut short goes on from its last epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.errors import BundleError
+from earmark.evaluation import results
+from earmark.evaluation.judged import Judged
+from earmark.evaluation.results import Evaluation
+from earmark.evaluation.unknown import Detection
+from earmark.library import Catalogue
+from earmark.models import bundle as bundles
+from earmark.models.bundle import Bundle
+from earmark.workflows import runfolder
+from earmark.workflows.evaluate import (
+    METHODS,
+    Answers,
+    Subject,
+    answer,
+    detection,
+    judged,
+    nonmusic_answers,
+)
+from earmark.workflows.events import Note, Workflow
+from earmark.workflows.learning_set import Example
+from earmark.workflows.splitting import SplitRequest
+from earmark.workflows.train import TrainRequest, train
+
+
+@dataclass(frozen=True, slots=True)
+class CrossRequest:
+    """What to measure.
+
+    Attributes
+    ----------
+    training : TrainRequest
+        Recipe and labels; its `out` is the folder for all trainings.
+    protocols : tuple of str
+        Of `earmark.datasets.PROTOCOLS`.
+    n_folds : int
+        Folds of cross-validation; 0: one split.
+    leave_genre_out : bool
+        Whether to train once more without each genre, to see how the model meets an unknown one.
+    """
+
+    training: TrainRequest
+    protocols: tuple[str, ...] = ("artist",)
+    n_folds: int = 0
+    leave_genre_out: bool = False
+
+
+class _Run:
+    """What all trainings of a request share."""
+
+    def __init__(
+        self,
+        request: CrossRequest,
+        catalogue: Catalogue,
+        data_dir: Path,
+        n_workers: int,
+        time_limit_s: float,
+    ) -> None:
+        self.request, self.catalogue, self.data_dir = request, catalogue, data_dir
+        self.limits: dict[str, float | int] = {
+            "n_workers": n_workers,
+            "time_limit_s": time_limit_s,
+        }
+
+    def trained(self, name: str, training: TrainRequest) -> Workflow[tuple[Bundle, list[Example]]]:
+        """The bundle of one training, and its test part; finished ones are taken as they are."""
+        folder = self.request.training.out / name
+        training = dataclasses.replace(training, out=folder / "model", run_dir=folder / "run")
+        bundle = _finished(training)
+        if bundle is None:
+            yield Note(f"training {name}")
+            report = yield from train(
+                training,
+                self.catalogue,
+                self.data_dir,
+                n_workers=int(self.limits["n_workers"]),
+                time_limit_s=self.limits["time_limit_s"],
+            )
+            if report.interrupted:
+                raise KeyboardInterrupt
+            bundle = report.bundle
+        examples = runfolder.read_split(folder / "run", bundle.meta.labels)
+        return bundle, [e for e in examples if e.part == "test"]
+
+    def answers(
+        self, bundle: Bundle, examples: Sequence[Example], kinds: Sequence[str] = ()
+    ) -> Workflow[Answers]:
+        """Of examples of the bundle's own genres, or of others with the given names."""
+        labels = bundle.meta.labels
+        names = kinds or [labels[e.genre] for e in examples]
+        subjects = [
+            Subject(e.path, e.group, None if kinds else e.genre, name, e.slices)
+            for e, name in zip(examples, names, strict=True)
+        ]
+        return (
+            yield from answer(
+                subjects,
+                bundle,
+                self.catalogue,
+                n_workers=int(self.limits["n_workers"]),
+                time_limit_s=self.limits["time_limit_s"],
+            )
+        )
+
+
+def cross_validate(
+    request: CrossRequest,
+    catalogue: Catalogue,
+    data_dir: Path,
+    *,
+    n_workers: int,
+    time_limit_s: float,
+) -> Workflow[list[Evaluation]]:
+    """Measure a recipe under each protocol, on the same tracks.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be split so.
+    """
+    run = _Run(request, catalogue, data_dir, n_workers, time_limit_s)
+    evaluations = []
+    for protocol in request.protocols:
+        honest = protocol == "artist"
+        unknown: tuple[Detection, ...] = ()
+        if honest and request.leave_genre_out:
+            unknown = yield from _left_out(run)
+        evaluations.append((yield from _measured(run, protocol, unknown)))
+    return evaluations
+
+
+def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workflow[Evaluation]:
+    request = run.request
+    parts: list[Judged] = []
+    shows: list[tuple[Answers, Mapping[str, Answers]]] = []
+    for fold in range(max(request.n_folds, 1)):
+        split = dataclasses.replace(
+            request.training.labels.split, protocol=protocol, n_folds=request.n_folds, fold=fold
+        )
+        name = f"{protocol}/fold-{fold + 1}" if request.n_folds else f"{protocol}/split"
+        bundle, examples = yield from run.trained(name, _with_split(request.training, split))
+        known = yield from run.answers(bundle, examples)
+        parts.append(judged(known, bundle.meta.labels, bundle.meta.vote))
+        shows.append((known, nonmusic_answers(bundle)))
+    folds = f"{request.n_folds}-fold cross-validation, " if request.n_folds else "one split, "
+    return results.evaluate(
+        Judged.joined(parts),
+        bundle.meta.labels,
+        name=request.training.recipe.name,
+        data=request.training.labels.root,
+        protocol=protocol,
+        split=f"{folds}seed {request.training.labels.split.seed}",
+        unknown=unknown,
+        nonmusic=[detection(shows, method) for method in METHODS],
+    )
+
+
+def _left_out(run: _Run) -> Workflow[tuple[Detection, ...]]:
+    """Trainings without each genre in turn: does the model doubt what it has never heard?"""
+    training = run.request.training
+    whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
+    bundle, _ = yield from run.trained("artist/all genres", whole)
+    everything = runfolder.read_split(training.out / "artist/all genres/run", bundle.meta.labels)
+    shows = []
+    for number, genre in enumerate(bundle.meta.labels):
+        others = tuple(label for label in bundle.meta.labels if label != genre)
+        labels = dataclasses.replace(whole.labels, only=others)
+        without = dataclasses.replace(whole, labels=labels)
+        narrow, tested = yield from run.trained(f"artist/without {genre}", without)
+        known = yield from run.answers(narrow, tested)
+        stranger = [e for e in everything if e.genre == number]
+        unknown = yield from run.answers(narrow, stranger, [genre] * len(stranger))
+        shows.append((known, {genre: unknown}))
+    return tuple(detection(shows, method) for method in METHODS)
+
+
+def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:
+    return dataclasses.replace(training, labels=dataclasses.replace(training.labels, split=split))
+
+
+def _finished(training: TrainRequest) -> Bundle | None:
+    """The bundle of this very training, if it came to its end."""
+    try:
+        bundle = bundles.load(training.out)
+    except BundleError:
+        return None
+    return bundle if runfolder.is_of(training.run_folder, training) else None

@@ -1,0 +1,241 @@
+"""``earmark evaluate``: how good is a model, on tracks and artists that it has not learned from.
+
+Every track is judged as `classify` judges it: the same listening, the same bundle, the same vote.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from earmark.datasets import LabelledTrack
+from earmark.errors import DataError, FileError
+from earmark.evaluation import nonmusic, results
+from earmark.evaluation.judged import Judged
+from earmark.evaluation.results import Evaluation
+from earmark.evaluation.unknown import TRACK_SCORES, Detection, Shown
+from earmark.evaluation.unknown import evaluate as evaluate_unknown
+from earmark.features.listen import slices_of
+from earmark.genres.labels import choose_labels, choose_values
+from earmark.library import Catalogue
+from earmark.models.bundle import Bundle
+from earmark.models.runtime import Classifier
+from earmark.types import Excerpt, FloatArray, VoteConfig
+from earmark.workflows.events import Note, Workflow
+from earmark.workflows.judging import judge_all
+from earmark.workflows.learning_set import LabelRequest, gather, short_hash
+
+# Of the scores for strangeness, those that probabilities alone give: what the vote sees.
+METHODS = ("max_probability", "entropy")
+_FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A track to be judged: `genre` is its number among the model's labels, or None where the
+    model has not learned its genre; `kind` is the genre's name. `slices` as in `Example`."""
+
+    path: str
+    group: str
+    genre: int | None
+    kind: str
+    slices: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Slice probabilities of subjects that could be heard, with the names of their recordings."""
+
+    subjects: tuple[Subject, ...]
+    probas: tuple[FloatArray, ...]
+    audio_ids: tuple[str, ...]
+
+    def where(self, keep: Iterable[bool]) -> Answers:
+        chosen = [i for i, kept in enumerate(keep) if kept]
+        return Answers(
+            tuple(self.subjects[i] for i in chosen),
+            tuple(self.probas[i] for i in chosen),
+            tuple(self.audio_ids[i] for i in chosen),
+        )
+
+    @property
+    def known(self) -> Answers:
+        return self.where(subject.genre is not None for subject in self.subjects)
+
+    @property
+    def unknown(self) -> Answers:
+        return self.where(subject.genre is None for subject in self.subjects)
+
+
+def evaluate_bundle(
+    bundle: Bundle,
+    vote: VoteConfig,
+    request: LabelRequest,
+    catalogue: Catalogue,
+    *,
+    n_workers: int,
+    time_limit_s: float,
+) -> Workflow[Evaluation]:
+    """Measure a model on labelled tracks.
+
+    Tracks that it has learned from, or by artists that it has learned from, are left out.
+    Tracks of genres that it has not learned serve to measure how well it knows that it does not
+    know them, and so do sounds that are no music.
+
+    Raises
+    ------
+    DataError
+        If no track is left to measure on.
+    """
+    tracks = yield from gather(request, catalogue)
+    subjects = _subjects(tracks, bundle.meta.labels, request)
+    answers = yield from answer(
+        subjects, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
+    )
+    fresh = answers.where(_is_fresh(answers, bundle.meta.data.get("learned", {})))
+    n_learned = len(answers.subjects) - len(fresh.subjects)
+    if n_learned:
+        yield Note(
+            f"{n_learned} of {len(answers.subjects)} tracks left out: the model has learned from"
+            " them, or from others by the same artists"
+        )
+    known, unknown = fresh.known, fresh.unknown
+    if not known.subjects:
+        raise DataError(
+            f"of {len(tracks)} tracks, none is of the model's genres and by an artist that it has"
+            " not learned from",
+            f"its genres are: {', '.join(bundle.meta.labels)}",
+        )
+    return results.evaluate(
+        judged(known, bundle.meta.labels, vote),
+        bundle.meta.labels,
+        name=bundle.meta.name,
+        data=request.root,
+        protocol="artist" if "learned" in bundle.meta.data else "unknown",
+        split="tracks and artists that the model has not learned from",
+        unknown=detect(known, _kinds(unknown)) if unknown.subjects else (),
+        nonmusic=detect(known, nonmusic_answers(bundle)),
+        warnings=()
+        if "learned" in bundle.meta.data
+        else ("the model does not say what it has learned from: these tracks may be among it",),
+    )
+
+
+def answer(
+    subjects: Sequence[Subject],
+    bundle: Bundle,
+    catalogue: Catalogue | None,
+    *,
+    n_workers: int,
+    time_limit_s: float,
+) -> Workflow[Answers]:
+    """What the bundle says about subjects; those that cannot be heard are left out."""
+    paths = list(dict.fromkeys(subject.path for subject in subjects))
+    outcomes = yield from judge_all(
+        paths, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
+    )
+    kept, probas, names = [], [], []
+    for subject in subjects:
+        outcome = outcomes[subject.path]
+        if isinstance(outcome, FileError):
+            continue
+        proba = outcome.probs.proba
+        kept.append(subject)
+        probas.append(proba if subject.slices is None else proba[list(subject.slices)])
+        names.append(outcome.audio_id)
+    return Answers(tuple(kept), tuple(probas), tuple(names))
+
+
+def judged(known: Answers, labels: Sequence[str], vote: VoteConfig) -> Judged:
+    """Known subjects by the vote, ready to be scored."""
+    return Judged.by_vote(
+        known.probas,
+        [subject.genre for subject in known.subjects if subject.genre is not None],
+        [subject.group for subject in known.subjects],
+        labels,
+        vote,
+    )
+
+
+def detect(known: Answers, kinds: Mapping[str, Answers]) -> tuple[Detection, ...]:
+    """How well the model's doubt tells each kind of unknown sound from known tracks."""
+    return tuple(detection([(known, kinds)], method) for method in METHODS)
+
+
+def detection(shows: Sequence[tuple[Answers, Mapping[str, Answers]]], method: str) -> Detection:
+    """One method over several models, each with what it knows and the kinds that it does not."""
+    shown = [
+        Shown(
+            kind,
+            strangeness(known, method),
+            strangeness(unknown, method),
+            [subject.group for subject in known.subjects],
+            [subject.group for subject in unknown.subjects],
+        )
+        for known, kinds in shows
+        for kind, unknown in kinds.items()
+    ]
+    return evaluate_unknown(method, shown)
+
+
+def strangeness(answers: Answers, method: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Of each track, by a method of `METHODS`; shape (n_tracks,)."""
+    # The logarithm of probabilities is as good as logits: the softmax gives the same again.
+    logits = (np.log(np.maximum(proba, 1e-12)) for proba in answers.probas)
+    return np.array([TRACK_SCORES[method](each, 1.0) for each in logits])
+
+
+def nonmusic_answers(bundle: Bundle) -> dict[str, Answers]:
+    """What the bundle says about synthetic noise, tones, hum, clicks and babble, by kind."""
+    classifier, listen = Classifier(bundle), bundle.meta.listen
+    found: dict[str, list[tuple[Subject, FloatArray]]] = {}
+    for sound in nonmusic.signals(listen.features.sr):
+        name = f"{sound.kind}:{sound.variant}"
+        slices = slices_of([Excerpt(0.0, sound.signal)], listen, name)
+        subject = Subject("", name, None, sound.kind)
+        found.setdefault(sound.kind, []).append((subject, classifier.slice_probs(slices).proba))
+    return {
+        kind: Answers(
+            tuple(subject for subject, _ in pairs),
+            tuple(proba for _, proba in pairs),
+            tuple(subject.group for subject, _ in pairs),
+        )
+        for kind, pairs in found.items()
+    }
+
+
+def _subjects(
+    tracks: Sequence[LabelledTrack], labels: Sequence[str], request: LabelRequest
+) -> list[Subject]:
+    """Tracks of the model's genres, and those of other genres; the unlabelled are left out."""
+    values = [track.values for track in tracks]
+    choose = choose_labels if request.field == "genre" else choose_values
+    own = choose(values, merges=request.merges, only=labels).labels
+    any_genre = choose(values, merges=request.merges, only=request.only).labels
+    number = {label: i for i, label in enumerate(labels)}
+    return [
+        Subject(track.path, track.group("artist"), number.get(mine or ""), mine or other or "")
+        for track, mine, other in zip(tracks, own, any_genre, strict=True)
+        if mine or other
+    ]
+
+
+def _is_fresh(answers: Answers, learned: Mapping[str, str]) -> list[bool]:
+    """Whether each track is new to the model, and its artist too."""
+    tracks, groups = (set(learned.get(name, "").split()) for name in ("tracks", "groups"))
+    return [
+        short_hash(audio_id) not in tracks and short_hash(subject.group) not in groups
+        for subject, audio_id in zip(answers.subjects, answers.audio_ids, strict=True)
+    ]
+
+
+def _kinds(unknown: Answers) -> dict[str, Answers]:
+    """By genre; genres of few tracks together."""
+    counts = Counter(subject.kind for subject in unknown.subjects)
+    names = [s.kind if counts[s.kind] >= _FEW else "other genres" for s in unknown.subjects]
+    return {
+        kind: unknown.where(name == kind for name in names) for kind in dict.fromkeys(sorted(names))
+    }
