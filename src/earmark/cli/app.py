@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from earmark.cli import classify, evaluate, scan, tag, train, undo
+from earmark.cli import classify, evaluate, look, scan, tag, train, undo
 from earmark.cli.console import complain
 from earmark.errors import ConfigError, EarmarkError, MissingExtraError
 
@@ -38,7 +38,7 @@ def _options(
     """Options before the verb."""
 
 
-for verb in (scan, train, evaluate, classify, tag, undo):
+for verb in (scan, train, evaluate, classify, look, tag, undo):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 

@@ -30,14 +30,15 @@ _MAX_COUNTED = 30
 # Figures are made without pyplot: no global state, no display, nothing to close.
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
     with warnings.catch_warnings():
         # A script that the font lacks is drawn as boxes; no reason to complain in a terminal.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path, dpi=120)
 
 
-def _literal(text: str, longest: int = 60) -> str:
+def literal(text: str, longest: int = 60) -> str:
     """Text that matplotlib neither takes for a formula nor fails to draw."""
     drawable = text.encode("utf-8", "backslashreplace").decode("utf-8")
     one_line = " ".join(drawable.split())
@@ -55,13 +56,13 @@ def loss_curves(path: Path, train: Sequence[float], valid: Sequence[float], best
     axes.axvline(best, color=GREY, linestyle=":", label=f"kept: epoch {best}")
     axes.set(xlabel="epoch", ylabel="loss (nats)")
     axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion_matrix(path: Path, counts: NDArray[Any], labels: Sequence[str], title: str) -> None:
     """Draw counts (n_classes, n_classes), or with one column more for "I don't know"."""
     n, n_columns = counts.shape
-    names = [_literal(label, longest=24) for label in labels]
+    names = [literal(label, longest=24) for label in labels]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     cell = 0.5 if n <= _MAX_COUNTED else 0.18
     figure = Figure(figsize=(3.5 + cell * n, 2.5 + cell * n), layout="constrained")
@@ -71,12 +72,12 @@ def confusion_matrix(path: Path, counts: NDArray[Any], labels: Sequence[str], ti
     answers = [*names, "?"][:n_columns]
     axes.set_xticks(range(n_columns), answers, rotation=60, ha="right", fontsize=small)
     axes.set_yticks(range(n), names, fontsize=small)
-    axes.set(xlabel="estimated", ylabel="reference", title=_literal(title))
+    axes.set(xlabel="estimated", ylabel="reference", title=literal(title))
     if n <= _MAX_COUNTED:
         for i, j in np.argwhere(counts > 0):
             colour = "white" if shares[i, j] > 0.5 else "black"
             axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def reliability(path: Path, curve: Reliability, title: str) -> None:
@@ -85,11 +86,11 @@ def reliability(path: Path, curve: Reliability, title: str) -> None:
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="means what it says")
     axes.plot(curve.confidence, curve.accuracy, color=BLUE, marker="o", label="this model")
-    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=_literal(title))
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=literal(title))
     axes.set(xlabel="mean confidence", ylabel="share of right answers")
     _as_shares(axes, x=True, y=True)
     axes.legend(loc="upper left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def risk_coverage(path: Path, curve: RiskCoverage, title: str) -> None:
@@ -98,17 +99,17 @@ def risk_coverage(path: Path, curve: RiskCoverage, title: str) -> None:
     axes = figure.add_subplot()
     axes.step(curve.coverage, curve.risk, color=BLUE, where="post", label="this model")
     axes.axhline(curve.risk[-1], color=GREY, linestyle=":", label="confidence that says nothing")
-    axes.set(xlim=(0, 1), ylim=(0, max(0.1, 1.05 * curve.risk.max())), title=_literal(title))
+    axes.set(xlim=(0, 1), ylim=(0, max(0.1, 1.05 * curve.risk.max())), title=literal(title))
     axes.set(xlabel="tracks answered (coverage)", ylabel="wrong among them (risk)")
     _as_shares(axes, x=True, y=True)
     axes.legend(loc="best")
-    _save(figure, path)
+    save(figure, path)
 
 
 def genre_bars(path: Path, per_genre: Mapping[str, Mapping[str, Score]], title: str) -> None:
     """Draw precision and recall of every genre with their intervals, best F1 on top."""
     order = sorted(per_genre, key=lambda genre: np.nan_to_num(per_genre[genre]["f1"].value))
-    names = [f"{_literal(g, longest=24)} ({per_genre[g]['recall'].n})" for g in order]
+    names = [f"{literal(g, longest=24)} ({per_genre[g]['recall'].n})" for g in order]
     figure = Figure(figsize=(6.5, 1.8 + 0.45 * len(order)), layout="constrained")
     axes = figure.add_subplot()
     at = np.arange(len(order))
@@ -130,11 +131,11 @@ def genre_bars(path: Path, per_genre: Mapping[str, Mapping[str, Score]], title: 
             label=name,
         )
     axes.set_yticks(at, names)
-    axes.set(xlim=(0, 1), title=_literal(title))
+    axes.set(xlim=(0, 1), title=literal(title))
     axes.margins(y=0.02)
     _as_shares(axes, x=True)
     figure.legend(loc="outside lower center", ncols=2)
-    _save(figure, path)
+    save(figure, path)
 
 
 def protocols(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None:
@@ -162,7 +163,7 @@ def protocols(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None
     line = axes.hlines(majority, at - 0.42, at + 0.42, color="black", label="commonest genre")
     names = [_protocol_name(row, rows) for row in rows]
     axes.set_xticks(at, names)
-    axes.set(ylim=(0, 1), ylabel="accuracy", title=_literal(title))
+    axes.set(ylim=(0, 1), ylabel="accuracy", title=literal(title))
     _as_shares(axes, y=True)
     keys = [
         Patch(facecolor=ORANGE, label="slices"),
@@ -171,13 +172,13 @@ def protocols(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None
         line,
     ]
     figure.legend(handles=keys, loc="outside lower center", ncols=2)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _protocol_name(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = [_literal(row["protocol"], longest=18)]
+    lines = [literal(row["protocol"], longest=18)]
     if len({other["name"] for other in rows}) > 1:
-        lines.insert(0, _literal(row["name"], longest=18))
+        lines.insert(0, literal(row["name"], longest=18))
     return "\n".join([*lines, "(leaks)"] if row["leak"] else lines)
 
 

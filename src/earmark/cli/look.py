@@ -1,0 +1,41 @@
+"""``earmark look``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.cli import options
+from earmark.cli.console import out, shown
+
+
+def command(
+    path: Annotated[str, typer.Argument(help="Music file.", metavar="FILE")],
+    picture: Annotated[
+        Path | None, typer.Option("--out", "-o", help="PNG to write. [default: FILE.png, here]")
+    ] = None,
+    model: options.Model = None,
+    vote: options.Vote = None,
+    min_confidence: options.MinConfidence = None,
+    min_agreement: options.MinAgreement = None,
+    slice_confidence: options.SliceConfidence = None,
+    config: options.Config = None,
+) -> None:
+    """Draw what a model hears of a file: its slices, each with its own vote."""
+    from earmark.workflows.look import look
+
+    chosen = options.settings(
+        config,
+        model=model,
+        vote=vote,
+        min_confidence=min_confidence,
+        min_agreement=min_agreement,
+        slice_confidence=slice_confidence,
+    )
+    bundle = options.open_bundle(chosen)
+    target = picture or Path(f"{Path(path).stem}.png")
+    decision = look(path, bundle, options.vote_of(chosen, bundle), target)
+    verdict = decision.genre or f"? ({decision.rejected})"
+    out().print(f"{shown(verdict)}, drawn in {shown(str(target))}", markup=False)

@@ -1,0 +1,53 @@
+"""``earmark look``: what a model hears in one file, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from earmark.errors import MissingExtraError
+from earmark.features import dequantise
+from earmark.features.listen import listen
+from earmark.features.mel import centres_hz
+from earmark.models.bundle import Bundle
+from earmark.models.runtime import Classifier
+from earmark.types import Decision, VoteConfig
+from earmark.voting import decide
+
+
+def look(path: str, bundle: Bundle, vote: VoteConfig, picture: Path) -> Decision:
+    """Draw the slices that a model hears of a file, each with its own vote, as PNG.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be used.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    try:
+        from earmark.evaluation import slice_plot
+    except ModuleNotFoundError as e:
+        raise MissingExtraError(e.name or "matplotlib", "report") from e
+    meta = bundle.meta
+    slices = listen(path, meta.listen)
+    proba = Classifier(bundle).slice_probs(slices).proba
+    decision = decide(proba, meta.labels, vote)
+    features = meta.listen.features
+    slice_plot.slices(
+        picture,
+        dequantise(slices.X, features),
+        slices.start_s,
+        meta.listen.slices.n_frames * features.hop_length / features.sr,
+        [meta.labels[i] for i in proba.argmax(axis=1)],
+        proba.max(axis=1),
+        centres_hz(features),
+        title=_title(path, decision),
+    )
+    return decision
+
+
+def _title(path: str, decision: Decision) -> str:
+    name = Path(path).name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if decision.genre is None:
+        return f"{name}: ? ({decision.rejected})"
+    return f"{name}: {decision.genre}, {decision.confidence:.0%}"
