@@ -1,8 +1,13 @@
 """Every test gets an Earmark home of its own, so that none touches the user's."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# One thread a process: several that train on a busy machine wait for each other's threads. Read
+# when torch and numpy are first imported, by the processes that tests start too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
