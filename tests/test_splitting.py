@@ -60,7 +60,7 @@ def test_duplicates_are_never_parted() -> None:
         assert parts[0] == parts[20] == parts[41]
 
 
-def test_a_prescribed_split_is_kept_unless_folds_are_asked_for() -> None:
+def test_a_prescribed_split_is_kept_unless_another_is_asked_for() -> None:
     prescribed = [
         LabelledTrack(t.path, t.values, t.artist, t.album, split="test" if i % 2 else "train")
         for i, t in enumerate(TRACKS)
@@ -69,8 +69,9 @@ def test_a_prescribed_split_is_kept_unless_folds_are_asked_for() -> None:
     assert "prescription" in how
     assert all((part == "test") == bool(i % 2) for i, part in enumerate(parts))
     assert "valid" in parts
-    parts, how = split_tracks(prescribed, GENRES, (), SplitRequest(n_folds=2))
-    assert "prescription" not in how
+    for other in (SplitRequest(n_folds=2), SplitRequest("artist")):
+        _, how = split_tracks(prescribed, GENRES, (), other)
+        assert how.startswith("artist")
 
 
 def test_random_slices_of_every_track_are_on_both_sides() -> None:

@@ -35,7 +35,8 @@ def command(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Train and test under these, by comma: slice-random, track-random, album, artist."
+            help="Train and test under these, by comma: slice-random, track-random, album, artist;"
+            " or prescribed: the data set's own. [default: artist with --cv, else prescribed]"
         ),
     ] = None,
     leave_genre_out: Annotated[
@@ -70,7 +71,7 @@ def command(
     """Measure a model on artists that it has not learned from, or a recipe by training it."""
     from earmark.evaluation.report import require_plots, write_report
     from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.splitting import SplitRequest
+    from earmark.workflows.splitting import PRESCRIBED, SplitRequest
 
     require_plots()
     chosen = options.settings(
@@ -97,7 +98,7 @@ def command(
     if folds or protocol or leave_genre_out:
         flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}
         recipe = _recipe_of(model, {**flags, "seed": seed})
-        protocols = _protocols(protocol or "artist")
+        protocols = _protocols(protocol or ("artist" if folds else PRESCRIBED))
         evaluations, n_skipped = _cross(
             recipe, request, protocols, folds, leave_genre_out, report, chosen, quiet
         )
@@ -180,12 +181,14 @@ def _recipe_of(model: str, flags: dict[str, Any]) -> TrainingRecipe:
 
 def _protocols(names: str) -> tuple[str, ...]:
     from earmark.datasets import PROTOCOLS
+    from earmark.workflows.splitting import PRESCRIBED
 
+    known = (*PROTOCOLS, PRESCRIBED)
     chosen = tuple(name.strip() for name in names.split(",") if name.strip())
-    unknown = [name for name in chosen if name not in PROTOCOLS]
+    unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
         raise ConfigError(
-            f"no protocol {', '.join(unknown) or names!r}", f"known are: {', '.join(PROTOCOLS)}"
+            f"no protocol {', '.join(unknown) or names!r}", f"known are: {', '.join(known)}"
         )
     return chosen
 

@@ -31,7 +31,7 @@ from earmark.workflows.evaluate import (
 )
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.learning_set import Example
-from earmark.workflows.splitting import SplitRequest
+from earmark.workflows.splitting import PRESCRIBED, SplitRequest
 from earmark.workflows.train import TrainRequest, train
 
 
@@ -44,7 +44,7 @@ class CrossRequest:
     training : TrainRequest
         Recipe and labels; its `out` is the folder for all trainings.
     protocols : tuple of str
-        Of `earmark.datasets.PROTOCOLS`.
+        As in `SplitRequest`.
     n_folds : int
         Folds of cross-validation; 0: one split.
     leave_genre_out : bool
@@ -52,7 +52,7 @@ class CrossRequest:
     """
 
     training: TrainRequest
-    protocols: tuple[str, ...] = ("artist",)
+    protocols: tuple[str, ...] = (PRESCRIBED,)
     n_folds: int = 0
     leave_genre_out: bool = False
 
@@ -133,9 +133,8 @@ def cross_validate(
     run = _Run(request, catalogue, data_dir, n_workers, time_limit_s)
     evaluations = []
     for protocol in request.protocols:
-        honest = protocol == "artist"
         unknown: tuple[Detection, ...] = ()
-        if honest and request.leave_genre_out:
+        if request.leave_genre_out and protocol in ("artist", PRESCRIBED):
             unknown = yield from _left_out(run)
         evaluations.append((yield from _measured(run, protocol, unknown)))
     return evaluations

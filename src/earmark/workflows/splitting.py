@@ -17,6 +17,7 @@ from earmark.datasets import (
 )
 
 SLICES = "slice-random"
+PRESCRIBED = "prescribed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class SplitRequest:
     Attributes
     ----------
     protocol : str
-        One of `earmark.datasets.PROTOCOLS`; ``artist`` is the one that does not leak.
+        One of `earmark.datasets.PROTOCOLS`, of which ``artist`` does not leak; or ``prescribed``:
+        the data set's own split where it has one, else by artist.
     fractions : tuple of float
         Shares of train, valid and test; with folds, valid's share of what is not tested.
     seed : int
@@ -34,7 +36,7 @@ class SplitRequest:
         Test on fold `fold` of `n_folds`; one split by `fractions` where `n_folds` is 0.
     """
 
-    protocol: str = "artist"
+    protocol: str = PRESCRIBED
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     seed: int = 0
     n_folds: int = 0
@@ -43,7 +45,8 @@ class SplitRequest:
     def describe(self) -> str:
         """For people, and for ``model.json``."""
         folds = f", fold {self.fold + 1} of {self.n_folds}" if self.n_folds else ""
-        return f"{_KEPT_WHOLE[self.protocol]}{folds}, seed {self.seed}"
+        kept_whole = _KEPT_WHOLE[self.protocol if self.protocol in _KEPT_WHOLE else "artist"]
+        return f"{kept_whole}{folds}, seed {self.seed}"
 
 
 _KEPT_WHOLE = {
@@ -62,8 +65,6 @@ def split_tracks(
 ) -> tuple[list[str], str]:
     """Part of each track, and how that was decided.
 
-    A split that the data set prescribes is used unless folds are asked for.
-
     Parameters
     ----------
     tracks : sequence of LabelledTrack
@@ -77,20 +78,20 @@ def split_tracks(
     ConfigError, DataError
         There is no such protocol; whole groups cannot be split so.
     """
-    groups = groups_for(request.protocol, tracks, pairs)
     prescribed = [track.split for track in tracks]
-    if request.n_folds:
-        folds = grouped_folds(groups, labels, request.n_folds, request.seed)
-        prescribed = ["test" if fold == request.fold else "train" for fold in folds]
-    elif not any(prescribed):
+    own = request.protocol == PRESCRIBED and any(prescribed) and not request.n_folds
+    protocol = "artist" if request.protocol == PRESCRIBED else request.protocol
+    groups = groups_for(protocol, tracks, pairs)
+    if own:
+        parts = complete_split(prescribed, groups, labels, _valid_share(request), request.seed)
+        carved = "" if "valid" in prescribed else f", valid out of train, seed {request.seed}"
+        return parts, f"the data set's own prescription{carved}"
+    if not request.n_folds:
         return grouped_split(groups, labels, request.fractions, request.seed), request.describe()
-    parts = complete_split(prescribed, groups, labels, _valid_share(request), request.seed)
-    if request.n_folds:
-        return parts, request.describe()
-    how = "the data set's own prescription"
-    if "valid" not in prescribed:
-        how += f", valid taken out of train by artist, seed {request.seed}"
-    return parts, how
+    folds = grouped_folds(groups, labels, request.n_folds, request.seed)
+    sides = ["test" if fold == request.fold else "train" for fold in folds]
+    parts = complete_split(sides, groups, labels, _valid_share(request), request.seed)
+    return parts, request.describe()
 
 
 def split_slices(labels: Sequence[str], request: SplitRequest) -> list[str]:
