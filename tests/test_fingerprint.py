@@ -17,12 +17,12 @@ def shared_share(a: FloatArray, b: FloatArray, offset_s: float) -> float:
     found = [landmarks(y) for y in (a, b)]
     shift = round(offset_s / TICK_S)
     places = {(h, f + e) for h, f in zip(*found[0], strict=True) for e in (-1, 0, 1)}
-    hits = [(h, f + shift) in places for h, f in zip(*found[1], strict=True)]
-    return sum(hits) / len(hits)
+    return sum((h, f + shift) in places for h, f in zip(*found[1], strict=True)) / len(found[1][0])
 
 
 def music(seconds: float = 20.0, seed: int = 0) -> FloatArray:
-    return synth("music", seconds, SR, 1, seed)[0]
+    y: FloatArray = synth("music", seconds, SR, 1, seed)[0]
+    return y
 
 
 def test_level_and_offset_change_nothing() -> None:

@@ -28,6 +28,9 @@ from earmark.audio.mono import Mixer, repair
 from earmark.audio.source import Source
 from earmark.types import FloatArray
 
+RECIPE = 1
+"""Goes up when a file's fingerprint becomes another: older ones must not be compared with newer."""
+
 SR = 8000
 """What codecs of any bit rate keep lies below half of it."""
 
@@ -214,7 +217,7 @@ def _vertex(before: FloatArray, top: FloatArray, after: FloatArray) -> FloatArra
 
 
 def _running_max(S: FloatArray, reach: int) -> FloatArray:
-    """Highest of each element and `reach` rows to each side."""
+    """Highest of each element and `reach` rows to each side; zeros lie beyond the ends."""
     X = np.pad(S, ((reach, reach), (0, 0)))
     width = 1
     # Windows of twice the width from two of the width.
