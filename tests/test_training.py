@@ -1,6 +1,11 @@
 """The training loop, its checkpoints and the export; on slices whose genres are patterns."""
 
-from collections.abc import Generator, Iterator
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,52 +16,38 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 
 import torch
 
-from earmark.errors import ConfigError, DataError
+from earmark.errors import ConfigError, DataError, LibraryError
 from earmark.features.store import FeatureStore
 from earmark.models import registry
-from earmark.training.augment import mask, mixup
-from earmark.training.data import Part
+from earmark.training import checkpoints
+from earmark.training.data import Part, ahead
 from earmark.training.export import to_onnx
-from earmark.training.fit import Fitted, fit, track_means
-from earmark.training.settings import Epoch, Step, TrainConfig
-from earmark.types import FeatureConfig, ListenConfig, SliceConfig, Slices
-
-N = 16
-LISTEN = ListenConfig(features=FeatureConfig(n_mels=N), slices=SliceConfig(N, N))
-QUICK = TrainConfig(epochs=4, patience=4, batch_size=8, max_masked_frames=2, max_masked_bins=2)
+from earmark.training.fit import Fitted, fit, learning_rate, track_means
+from earmark.training.settings import Epoch, Hardware, Remark, ScheduleConfig, Step
+from tests.trainings import QUICK, N, drain, fill, on_one_core, train
 
 
-def track(genre: int, seed: int) -> Slices:
-    """Three slices: genre 0 has its energy in the low bins, 1 in the high, 2 in a pulse."""
-    rng = np.random.default_rng(seed)
-    X = rng.integers(0, 60, (3, N, N), dtype=np.uint8)
-    where = (slice(0, 5), slice(11, 16), slice(None))[genre]
-    X[:, where, :: (4 if genre == 2 else 1)] += 120
-    return Slices(X, np.arange(3, dtype=np.float32), f"{genre}-{seed}")
+@pytest.fixture(scope="module", autouse=True)
+def one_core() -> Iterator[None]:
+    with on_one_core():
+        yield
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[tuple[Part, Part]]:
-    with FeatureStore(tmp_path / "store", LISTEN) as store:
-        tracks = [(track(genre, seed), genre) for seed in range(12) for genre in range(3)]
-        for slices, _ in tracks:
-            store.add(slices)
-        store.flush()
-        names, genres = [s.audio_id for s, _ in tracks], [genre for _, genre in tracks]
-        yield Part.of(store, names[:24], genres[:24]), Part.of(store, names[24:], genres[24:])
+    with FeatureStore(tmp_path / "store", QUICK.listen) as store:
+        yield fill(store)
 
 
-def drain(flow: Generator[Step | Epoch, None, Fitted]) -> Fitted:
-    while True:
-        try:
-            next(flow)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+def assert_same(one: Fitted, other: Fitted) -> None:
+    assert [e.train_loss for e in one.history] == [e.train_loss for e in other.history]
+    for name, tensor in one.network.state_dict().items():
+        assert torch.equal(tensor, other.network.state_dict()[name]), name
 
 
 def test_patterns_are_learned_and_exported(parts: tuple[Part, Part], tmp_path: Path) -> None:
-    train, valid = parts
-    fitted = drain(fit(train, valid, 3, QUICK, tmp_path / "run"))
+    _, valid = parts
+    fitted = drain(fit(*parts, 3, QUICK, tmp_path / "run"))
     assert max(epoch.valid_accuracy for epoch in fitted.history) == 1.0
     exported = to_onnx(fitted.network, N, N)
     session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
@@ -67,97 +58,227 @@ def test_patterns_are_learned_and_exported(parts: tuple[Part, Part], tmp_path: P
     np.testing.assert_allclose(one_by_one, logits, atol=1e-4)
 
 
-def test_a_run_that_was_cut_off_ends_with_the_same_network(
-    parts: tuple[Part, Part], tmp_path: Path
-) -> None:
-    train, valid = parts
-    whole = drain(fit(train, valid, 3, QUICK, tmp_path / "whole"))
-    flow = fit(train, valid, 3, QUICK, tmp_path / "cut")
-    n_epochs = 0
-    for event in flow:
-        n_epochs += isinstance(event, Epoch)
-        if n_epochs == 2 and isinstance(event, Step):
-            break
-    flow.close()
-    resumed = drain(fit(train, valid, 3, QUICK, tmp_path / "cut"))
-    assert [e.train_loss for e in resumed.history] == [e.train_loss for e in whole.history]
-    for name, tensor in whole.network.state_dict().items():
-        assert torch.equal(tensor, resumed.network.state_dict()[name]), name
+class TestGoingOn:
+    def test_a_run_that_was_closed_ends_with_the_same_network(
+        self, parts: tuple[Part, Part], tmp_path: Path
+    ) -> None:
+        whole = drain(fit(*parts, 3, QUICK, tmp_path / "whole"))
+        flow = fit(*parts, 3, QUICK, tmp_path / "cut")
+        n_epochs = 0
+        for event in flow:
+            n_epochs += isinstance(event, Epoch)
+            if n_epochs == 2 and isinstance(event, Step):
+                break
+        flow.close()
+        flow = fit(*parts, 3, QUICK, tmp_path / "cut")
+        assert next(flow) == Remark("going on after epoch 2")
+        assert_same(drain(flow), whole)
+
+    # Each epoch reads ten batches to learn from and one to validate on, and saves the first
+    # epoch's network twice, as the best and as the last.
+    @pytest.mark.parametrize(("operation", "n"), [("read", 28), ("replace", 2)])
+    def test_so_does_one_that_was_killed(self, operation: str, n: int, tmp_path: Path) -> None:
+        command = [sys.executable, "-m", "tests.trainings", str(tmp_path), operation, str(n)]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        n_done = {"read": 2, "replace": 0}[operation]
+        with FeatureStore(tmp_path / "store", QUICK.listen) as store:
+            flow = fit(*fill(store), 3, QUICK, tmp_path / "run")
+            first = next(flow)
+            assert isinstance(first, Remark) == (n_done > 0)
+            resumed = drain(flow)
+        assert_same(resumed, train(tmp_path / "whole"))
+
+    def test_other_settings_do_not_go_on(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
+        drain(fit(*parts, 3, QUICK, tmp_path))
+        events = list(fit(*parts, 3, QUICK.replaced({"seed": 1}, ""), tmp_path))
+        assert sum(isinstance(event, Epoch) for event in events) == QUICK.schedule.epochs
+        assert "of other music or settings" in next(e.text for e in events if isinstance(e, Remark))
+
+    def test_nor_does_other_music(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
+        training, valid = parts
+        drain(fit(training, valid, 3, QUICK, tmp_path))
+        relabelled = Part(training.store, training.numbers, 2 - training.reference, training.track)
+        for other in ((relabelled, valid), (training, relabelled)):
+            remark = next(fit(*other, 3, QUICK, tmp_path))
+            assert isinstance(remark, Remark)
+            assert "of other music" in remark.text
+
+    def test_another_way_to_vote_does(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
+        drain(fit(*parts, 3, QUICK, tmp_path))
+        events = list(fit(*parts, 3, QUICK.replaced({"vote.mode": "majority"}, ""), tmp_path))
+        assert events == [Remark("going on after epoch 4")]
+
+    def test_a_full_disk_costs_the_epoch_and_no_more(
+        self, parts: tuple[Part, Part], tmp_path: Path
+    ) -> None:
+        flow = fit(*parts, 3, QUICK, tmp_path / "run")
+        while not isinstance(next(flow), Epoch):
+            pass
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+        try:
+            with pytest.raises(LibraryError, match=r"the checkpoint .*make room"):
+                drain(flow)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert not list((tmp_path / "run").glob("*.tmp"))
+        resumed = fit(*parts, 3, QUICK, tmp_path / "run")
+        assert next(resumed) == Remark("going on after epoch 1")
+        assert_same(drain(resumed), drain(fit(*parts, 3, QUICK, tmp_path / "whole")))
+
+    def test_a_damaged_checkpoint_is_named(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
+        drain(fit(*parts, 3, QUICK, tmp_path))
+        whole = (tmp_path / "last.pt").read_bytes()
+        for content in (whole[:1000], b"", bytes(1000)):
+            (tmp_path / "last.pt").write_bytes(content)
+            with pytest.raises(LibraryError, match=r"last.pt cannot be read: .*delete the folder"):
+                next(fit(*parts, 3, QUICK, tmp_path))
+
+    def test_a_checkpoint_runs_no_code(self, tmp_path: Path) -> None:
+        torch.save({"identity": Path("/")}, tmp_path / "last.pt")
+        with pytest.raises(LibraryError, match="cannot be read"):
+            checkpoints.load_last(tmp_path, torch.device("cpu"))
 
 
-def test_other_settings_do_not_resume(parts: tuple[Part, Part], tmp_path: Path) -> None:
-    train, valid = parts
-    drain(fit(train, valid, 3, QUICK, tmp_path))
-    other = TrainConfig(**{**QUICK.to_dict(), "seed": 1})
-    events = list(fit(train, valid, 3, other, tmp_path))
-    assert sum(isinstance(event, Epoch) for event in events) == QUICK.epochs
+class TestStopping:
+    def test_an_interrupt_keeps_the_best_so_far(
+        self, parts: tuple[Part, Part], tmp_path: Path
+    ) -> None:
+        flow = fit(*parts, 3, QUICK, tmp_path)
+        while not isinstance(next(flow), Epoch):
+            pass
+        with pytest.raises(StopIteration) as stop:
+            flow.throw(KeyboardInterrupt())
+        fitted = stop.value.value
+        assert fitted.interrupted
+        assert len(fitted.history) == 1
+
+    def test_an_interrupt_before_the_first_epoch_is_over_has_nothing_to_keep(
+        self, parts: tuple[Part, Part], tmp_path: Path
+    ) -> None:
+        flow = fit(*parts, 3, QUICK, tmp_path)
+        next(flow)
+        with pytest.raises(KeyboardInterrupt):
+            flow.throw(KeyboardInterrupt())
+
+    def test_when_it_no_longer_gets_better(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
+        training, valid = parts
+        upside_down = Part(valid.store, valid.numbers, 2 - valid.reference, valid.track)
+        recipe = QUICK.replaced({"schedule.epochs": 30, "schedule.patience": 2}, "")
+        fitted = drain(fit(training, upside_down, 3, recipe, tmp_path))
+        best = max(e.epoch for e in fitted.history if e.best)
+        assert len(fitted.history) == best + 2 < 30
+
+    def test_an_empty_part_is_refused(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
+        training, _ = parts
+        empty = Part.of(training.store, [], [])
+        with pytest.raises(DataError, match="no slices for validation"):
+            next(fit(training, empty, 3, QUICK, tmp_path))
+
+    def test_a_loss_that_is_no_number_is_told(
+        self, parts: tuple[Part, Part], tmp_path: Path
+    ) -> None:
+        recipe = QUICK.replaced({"optimiser.name": "sgd", "optimiser.weight_decay": 1e30}, "")
+        with pytest.raises(DataError, match="no longer a number"):
+            drain(fit(*parts, 3, recipe, tmp_path))
 
 
-def test_an_interrupt_keeps_the_best_so_far(parts: tuple[Part, Part], tmp_path: Path) -> None:
-    train, valid = parts
-    flow = fit(train, valid, 3, QUICK, tmp_path)
-    while not isinstance(next(flow), Epoch):
-        pass
-    with pytest.raises(StopIteration) as stop:
-        flow.throw(KeyboardInterrupt())
-    fitted = stop.value.value
-    assert fitted.interrupted
-    assert len(fitted.history) == 1
+class TestSettings:
+    @pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd"])
+    def test_every_optimiser_learns(
+        self, name: str, parts: tuple[Part, Part], tmp_path: Path
+    ) -> None:
+        fitted = drain(fit(*parts, 3, QUICK.replaced({"optimiser.name": name}, ""), tmp_path))
+        assert fitted.history[-1].train_loss < 0.8 * np.log(3)
+
+    def test_mixed_precision(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
+        fitted = drain(fit(*parts, 3, QUICK, tmp_path, Hardware("cpu", 1, "bf16-mixed")))
+        assert max(epoch.valid_accuracy for epoch in fitted.history) == 1.0
+        assert all(p.dtype == torch.float32 for p in fitted.network.parameters())
+
+    @pytest.mark.parametrize(
+        "hardware",
+        [Hardware("abacus"), Hardware("cpu", 0), Hardware("cpu", 1, "7-true"), Hardware("tpu")],
+    )
+    def test_hardware_that_there_is_not(
+        self, hardware: Hardware, parts: tuple[Part, Part], tmp_path: Path
+    ) -> None:
+        with pytest.raises(
+            ConfigError, match=f"cannot train on accelerator {hardware.accelerator}"
+        ):
+            next(fit(*parts, 3, QUICK, tmp_path, hardware))
+
+    def test_all_usable_cores_are_used(
+        self, parts: tuple[Part, Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("earmark.training.fit.usable_cores", lambda: 1)
+        before = torch.get_num_threads()
+        try:
+            next(fit(*parts, 3, QUICK, tmp_path))
+            assert torch.get_num_threads() == 1
+        finally:
+            torch.set_num_threads(before)
+
+    def test_the_learning_rate_rises_and_falls(self) -> None:
+        schedule = ScheduleConfig(epochs=10, warm_up=0.2)
+        found = [learning_rate(1.0, schedule, epoch) for epoch in (0, 1, 2, 6, 10)]
+        np.testing.assert_allclose(found, [0.1, 0.55, 1.0, 0.505, 0.01])
+        flat = ScheduleConfig(epochs=10, warm_up=0.0, cosine=False)
+        assert {learning_rate(1.0, flat, epoch) for epoch in (0, 3, 9.9)} == {1.0}
 
 
-def test_an_interrupt_before_the_first_epoch_is_over_has_nothing_to_keep(
-    parts: tuple[Part, Part], tmp_path: Path
-) -> None:
-    flow = fit(*parts, 3, QUICK, tmp_path)
-    next(flow)
-    with pytest.raises(KeyboardInterrupt):
-        flow.throw(KeyboardInterrupt())
+class TestBatches:
+    def test_shuffled_ones_hold_every_slice_once(self, parts: tuple[Part, Part]) -> None:
+        training, _ = parts
+        order = training.shuffled(8, 9, np.random.default_rng(0))
+        assert sorted(order) == list(range(72))
+        assert list(order) != sorted(order)
+        X, reference = next(training.batches(8, order))
+        np.testing.assert_array_equal(reference, training.reference[order[:8]])
+        np.testing.assert_array_equal(X, training.store.read(training.numbers[order[:8]]))
 
+    def test_few_slices_are_gone_over_again(self, parts: tuple[Part, Part]) -> None:
+        training, _ = parts
+        order = training.shuffled(8, 30, np.random.default_rng(0))
+        assert len(list(training.batches(8, order))) == 30
+        counts = np.bincount(order)
+        assert len(counts) == 72
+        assert set(counts) == {3, 4}
 
-def test_training_stops_when_it_no_longer_gets_better(
-    parts: tuple[Part, Part], tmp_path: Path
-) -> None:
-    train, valid = parts
-    upside_down = Part(valid.store, valid.numbers, 2 - valid.reference, valid.track)
-    config = TrainConfig(**{**QUICK.to_dict(), "epochs": 30, "patience": 2})
-    fitted = drain(fit(train, upside_down, 3, config, tmp_path))
-    best = max(e.epoch for e in fitted.history if e.best)
-    assert len(fitted.history) == best + 2 < 30
+    def test_a_lone_last_slice_is_left_out(self, parts: tuple[Part, Part]) -> None:
+        training, _ = parts
+        order = training.shuffled(71, 1, np.random.default_rng(0))
+        assert [len(reference) for _, reference in training.batches(71, order)] == [71]
 
+    def test_reading_ahead_changes_nothing(self, parts: tuple[Part, Part]) -> None:
+        training, _ = parts
+        plain, read_ahead = list(training.batches(10)), list(ahead(training.batches(10)))
+        assert len(plain) == len(read_ahead)
+        for (X, reference), (other, others) in zip(plain, read_ahead, strict=True):
+            np.testing.assert_array_equal(X, other)
+            np.testing.assert_array_equal(reference, others)
 
-def test_an_empty_part_is_refused(parts: tuple[Part, Part], tmp_path: Path) -> None:
-    train, _ = parts
-    empty = Part.of(train.store, [], [])
-    with pytest.raises(DataError, match="no slices for validation"):
-        next(fit(train, empty, 3, QUICK, tmp_path))
+    def test_reading_ahead_ends_with_the_reader(self, parts: tuple[Part, Part]) -> None:
+        n_threads = threading.active_count()
+        batches = ahead(parts[0].batches(10))
+        next(batches)
+        batches.close()
+        assert threading.active_count() == n_threads
 
+    def test_a_failed_read_reaches_the_trainer(self, parts: tuple[Part, Part]) -> None:
+        training, _ = parts
+        beyond = Part(training.store, training.numbers + 10_000, training.reference, training.track)
+        with pytest.raises(LibraryError, match="cut off"):
+            next(ahead(beyond.batches(10)))
 
-def test_track_means_follow_the_tracks(parts: tuple[Part, Part]) -> None:
-    _, valid = parts
-    proba = np.eye(3, dtype=np.float32)[valid.reference]
-    proba[0] = (0, 0, 1)
-    means, reference = track_means(proba, valid)
-    np.testing.assert_array_equal(reference, [0, 1, 2] * 4)
-    np.testing.assert_allclose(means[0], [2 / 3, 0, 1 / 3], atol=1e-6)
-    np.testing.assert_allclose(means[1:], np.eye(3)[reference[1:]], atol=1e-6)
-
-
-def test_masks_cover_at_most_what_they_may_and_keep_the_level() -> None:
-    X = torch.rand(50, N, N) + 1.0
-    masked = mask(X.clone(), 4, 3, np.random.default_rng(0))
-    changed = masked != X
-    assert changed.any()
-    whole_frames, whole_bins = changed.all(dim=1).sum(dim=1), changed.all(dim=2).sum(dim=1)
-    assert int(whole_frames.max()) <= 4
-    assert int(whole_bins.max()) <= 3
-    torch.testing.assert_close(masked.mean(dim=(1, 2)), X.mean(dim=(1, 2)), atol=0.05, rtol=0)
-
-
-def test_mixup_mixes_towards_the_slice_itself() -> None:
-    X = torch.arange(4.0)[:, None, None].expand(4, N, N)
-    mixed, partner, share = mixup(X, 0.3, np.random.default_rng(0))
-    assert 0.5 <= share <= 1
-    torch.testing.assert_close(mixed, share * X + (1 - share) * X[partner])
+    def test_track_means_follow_the_tracks(self, parts: tuple[Part, Part]) -> None:
+        _, valid = parts
+        proba = np.eye(3, dtype=np.float32)[valid.reference]
+        proba[0] = (0, 0, 1)
+        means, reference = track_means(proba, valid)
+        np.testing.assert_array_equal(reference, [0, 1, 2] * 4)
+        np.testing.assert_allclose(means[0], [2 / 3, 0, 1 / 3], atol=1e-6)
+        np.testing.assert_allclose(means[1:], np.eye(3)[reference[1:]], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", registry.NETWORKS)
@@ -177,10 +298,23 @@ class TestEveryNetwork:
             torch.testing.assert_close(network(slices), network(slices + 50), atol=1e-4, rtol=1e-4)
 
     def test_too_small_slices_are_refused(self, name: str) -> None:
-        with pytest.raises(ValueError, match="too small"):
+        with pytest.raises(ConfigError, match="too small"):
             registry.build(name, 8, 8, 5)
 
 
-def test_an_unknown_network_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no network 'resnet' \(known: cnn\)"):
-        registry.build("resnet", 32, 32, 5)
+@pytest.mark.parametrize(
+    ("name", "options", "complaint"),
+    [
+        ("resnet", {}, r"no network 'resnet' \(known: cnn\)"),
+        ("cnn", {"dropuot": 0.1}, r"cnn has no option dropuot \(did you mean dropout\?\)"),
+        ("cnn", {"n_classes": 3}, "cnn has no option n_classes"),
+        ("cnn", {"dropout": 2.0}, "cannot be built: dropout probability"),
+        ("cnn", {"dropout": "much"}, "cannot be built"),
+        ("cnn", {"widths": [8, 8]}, "should be four numbers"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_told(
+    name: str, options: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        registry.build(name, 32, 32, 5, options)

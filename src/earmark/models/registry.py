@@ -40,16 +40,15 @@ def build(
         If torch is not installed.
     """
     chosen = dict(options or {})
-    check(name, chosen)
+    cls = _resolve(name)
+    _check_options(name, cls, chosen)
     try:
-        return _resolve(name)(n_bins, n_frames, n_classes, **chosen)
+        return cls(n_bins, n_frames, n_classes, **chosen)
     except (TypeError, ValueError) as e:
         raise ConfigError(f"the network {name} cannot be built: {e}") from e
 
 
-def check(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse (`ConfigError`) a network that there is not, or options that it does not have."""
-    cls = _resolve(name)
+def _check_options(name: str, cls: Any, options: Mapping[str, Any]) -> None:
     known = [option for option in inspect.signature(cls).parameters if option not in _SHAPE]
     for option in options:
         if option not in known:

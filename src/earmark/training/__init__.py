@@ -1,4 +1,10 @@
 """Training of networks on stored slices, and their export.
 
-Only `earmark.training.settings` is imported without torch.
+Recipes and settings are read without torch.
 """
+
+import os
+
+# Threads of a numerical library that spin while they wait slow each other down by as much as seven
+# times where the processor has anything else to do. Read when torch is first loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -110,7 +110,7 @@ class _TrainState:
     ) -> None:
         self.recipe, self.run_dir = recipe, run_dir
         torch.set_num_threads(usable_cores())
-        self.fabric = _fabric(hardware)
+        self.fabric = open_fabric(hardware)
         torch.manual_seed(recipe.seed)
         n_bins, n_frames = next(train.batches(1))[0].shape[1:]
         self.shape = (n_bins, n_frames, n_classes)
@@ -181,7 +181,7 @@ class _TrainState:
             asked = time.monotonic()
             X, reference = next(batches)
             wait_s += time.monotonic() - asked
-            lr = _learning_rate(self.recipe.optimiser.lr, schedule, self.epoch + step / n_steps)
+            lr = learning_rate(self.recipe.optimiser.lr, schedule, self.epoch + step / n_steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = lr
             total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(reference), rng)
@@ -211,7 +211,13 @@ class _TrainState:
                 )
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.network, self.optimiser, max_norm=optimiser.max_norm)
+        # Half precision has gradients overflow now and then; its scaler leaves such a step out.
+        self.fabric.clip_gradients(
+            self.network,
+            self.optimiser,
+            max_norm=optimiser.max_norm,
+            error_if_nonfinite=False,
+        )
         self.optimiser.step()
         return float(loss.detach())
 
@@ -238,14 +244,14 @@ def track_means(proba: FloatArray, part: Part) -> tuple[FloatArray, np.ndarray[A
     return means.astype(np.float32), part.reference[first]
 
 
-def _fabric(hardware: Hardware) -> Fabric:
+def open_fabric(hardware: Hardware) -> Fabric:
+    """Lightning's way to the hardware; `ConfigError` where it is not there."""
     try:
         return Fabric(
             accelerator=hardware.accelerator,
             devices=hardware.devices,
             precision=cast(Any, hardware.precision),
         )
-    # What Lightning raises for a value it does not know is anything.
     except (ValueError, TypeError, RuntimeError, ImportError) as e:
         raise ConfigError(
             f"cannot train on accelerator {hardware.accelerator}, {hardware.devices} devices,"
@@ -268,7 +274,7 @@ def _optimiser(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimi
             return torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, **options)
 
 
-def _learning_rate(lr: float, schedule: ScheduleConfig, epoch: float) -> float:
+def learning_rate(lr: float, schedule: ScheduleConfig, epoch: float) -> float:
     """After a linear warm-up, half a cosine down, at `epoch` (fractional) of all."""
     progress = epoch / schedule.epochs
     if progress < schedule.warm_up:
