@@ -135,11 +135,15 @@ def require_training(request: TrainRequest) -> None:
     """Fail before hours of listening rather than after (`ConfigError`, `MissingExtraError`)."""
     try:
         import earmark.evaluation.plots
+        import earmark.models.classical.stacker
         import earmark.training.export
-        import earmark.training.fit  # noqa: F401
+        import earmark.training.fit
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
-    registry.check(request.recipe.network.name, request.recipe.network.options)
+    recipe = request.recipe
+    slice_shape = (recipe.features.n_mels, recipe.slices.n_frames)
+    registry.build(recipe.network.name, *slice_shape, 2, recipe.network.options)
+    earmark.training.fit.open_fabric(request.hardware)
 
 
 def _train_network(
@@ -153,11 +157,16 @@ def _train_network(
     require_training(request)
     with FeatureStore(data_dir / "features", request.recipe.listen) as store:
         learning_set = yield from assemble(
-            request.labels, catalogue, store, n_workers=n_workers, time_limit_s=time_limit_s
+            request.labels,
+            catalogue,
+            store,
+            data_dir,
+            n_workers=n_workers,
+            time_limit_s=time_limit_s,
         )
         runfolder.write_settings(request.run_folder, request, learning_set)
         fitted = yield from _fit(request, store, learning_set)
-        return _finish(request, store, learning_set, fitted)
+        return (yield from _finish(request, store, learning_set, fitted))
 
 
 def _fit(request: TrainRequest, store: FeatureStore, learning_set: LearningSet) -> Workflow[Fitted]:
@@ -201,7 +210,7 @@ def _relayed(
 
 def _finish(
     request: TrainRequest, store: FeatureStore, learning_set: LearningSet, fitted: Fitted
-) -> TrainReport:
+) -> Workflow[TrainReport]:
     """Export, calibrate on the validation part, measure on the test part, write."""
     from earmark.training.export import to_onnx
 
@@ -209,7 +218,7 @@ def _finish(
     network = to_onnx(fitted.network, recipe.features.n_mels, recipe.slices.n_frames)
     meta = draft(request, learning_set, recipe.listen, runfolder.course(fitted.history))
     classifier = Classifier(bundles.write(run_dir / "draft", meta, network))
-    bundle, scores = finish(
+    bundle, scores = yield from finish(
         meta,
         network,
         learning_set,
