@@ -56,6 +56,7 @@ def command(
     only: learning.Only = None,
     min_tracks: learning.MinTracks = 10,
     roll_up: learning.RollUp = False,
+    fingerprints: learning.Fingerprints = True,
     epochs: learning.Epochs = None,
     patience: learning.Patience = None,
     seed: learning.Seed = None,
@@ -94,6 +95,7 @@ def command(
         field=field,
         meta=meta,
         split=SplitRequest(seed=seed or 0),
+        fingerprints=fingerprints,
     )
     if folds or protocol or leave_genre_out:
         flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}

@@ -35,6 +35,10 @@ Mapping = Annotated[
 Only = Annotated[list[str] | None, typer.Option(help="Learn only this genre. May be repeated.")]
 MinTracks = Annotated[int, typer.Option(min=3, help="Genres with fewer tracks are dropped.")]
 RollUp = Annotated[bool, typer.Option("--roll-up", help="Count rare genres as their parent genre.")]
+Fingerprints = Annotated[
+    bool,
+    typer.Option(help="Find duplicates by their sound, so that none is on both sides of a split."),
+]
 
 _AS_RECIPE = "[default: as the recipe says]"
 Excerpts = Annotated[
