@@ -16,7 +16,7 @@ from earmark.models import bundle as bundles
 from earmark.models import registry
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import BATCH, Classifier
-from earmark.stacking import n_features
+from earmark.stacking import FEATURES
 from earmark.training.export import to_onnx
 from earmark.types import (
     FeatureConfig,
@@ -158,17 +158,17 @@ def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(bundle: Bundle)
 
 
 def test_a_stacker_comes_back_as_it_was_and_in_few_lines(tmp_path: Path, network: bytes) -> None:
-    stacker = Stacker(tuple((0.25 * i, -1e-7) for i in range(n_features(2))), (0.5, -0.5))
+    stacker = Stacker(tuple(-1e-7 * i for i in range(len(FEATURES))), (0.5, -0.5))
     vote = VoteConfig(mode="stacker", stacker=stacker)
     found = bundles.write(tmp_path / "model", dataclasses.replace(META, vote=vote), network)
     assert found.meta.vote == vote
     lines = (found.path / "model.json").read_text().splitlines()
-    assert sum("-1e-07" in line for line in lines) == n_features(2)
+    assert sum("e-07" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("bias", [[0.5], ["a", "b"]])
 def test_a_stacker_that_does_not_fit_is_refused(bundle: Bundle, bias: list[object]) -> None:
-    rows = [[0.0, 0.0]] * n_features(2)
-    edit(bundle.path, vote={"mode": "mean", "stacker": {"weights": rows, "bias": bias}})
+    weights = [0.0] * len(FEATURES)
+    edit(bundle.path, vote={"mode": "mean", "stacker": {"weights": weights, "bias": bias}})
     with pytest.raises(BundleError, match=r"stacker .* does not fit|incomplete"):
         bundles.load(bundle.path)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from earmark.errors import ConfigError
-from earmark.stacking import features, n_features
+from earmark.stacking import FEATURES, features
 from earmark.types import FloatArray, Stacker, VoteConfig
 from earmark.voting import decide
 
@@ -17,8 +17,8 @@ MODES = ("mean", "majority", "confident")
 
 def stacker(seed: int = 0) -> Stacker:
     """Some learned decision for three genres."""
-    weights = np.random.default_rng(seed).normal(size=(n_features(3), 3))
-    return Stacker(tuple(map(tuple, weights.tolist())), (0.1, 0.0, -0.1))
+    weights = np.random.default_rng(seed).normal(size=len(FEATURES))
+    return Stacker(tuple(weights.tolist()), (0.1, 0.0, -0.1))
 
 
 def rows(*values: tuple[float, float, float]) -> FloatArray:
@@ -78,33 +78,55 @@ def test_thresholds_are_inclusive() -> None:
     assert decide(even, LABELS, VoteConfig(min_confidence=0.75)).genre == "Blues"
 
 
+def only(**weights: float) -> VoteConfig:
+    """A stacker that sees but the given features, and not the mean that it starts from."""
+    given = {"log_mean": -1.0, **weights}
+    values = tuple(given.get(name, 0.0) for name in FEATURES)
+    return VoteConfig(mode="stacker", stacker=Stacker(values, (0.0, 0.0, 0.0)))
+
+
+def test_a_stacker_that_has_learned_nothing_is_the_vote_by_mean() -> None:
+    nothing = Stacker((0.0,) * len(FEATURES), (0.0, 0.0, 0.0))
+    decision = decide(TORN, LABELS, VoteConfig(mode="stacker", stacker=nothing))
+    by_mean = decide(TORN, LABELS, VoteConfig())
+    assert decision.genre == by_mean.genre
+    assert decision.proba == pytest.approx(by_mean.proba, abs=1e-6)
+
+
 def test_a_stacker_sees_what_comes_when() -> None:
-    # Everything but the last third counts nothing; there, whoever is likely wins.
-    weights = np.zeros((n_features(3), 3))
-    weights[7 * 3 : 8 * 3] = 9 * np.eye(3)
-    late = Stacker(tuple(map(tuple, weights.tolist())), (0.0, 0.0, 0.0))
-    config = VoteConfig(mode="stacker", stacker=late)
     rising = rows((0.9, 0.1, 0.0), (0.8, 0.1, 0.1), (0.1, 0.1, 0.8))
-    decision = decide(rising, LABELS, config)
+    decision = decide(rising, LABELS, only(end=9.0))
     assert decision.genre == "Rock"
     assert decision.agreement == pytest.approx(1 / 3, abs=1e-6)
-    assert decide(rising[::-1], LABELS, config).genre == "Blues"
+    assert decide(rising[::-1], LABELS, only(end=9.0)).genre == "Blues"
     odds = np.exp(9 * rising[2].astype(np.float64))
     assert decision.proba["Rock"] == pytest.approx(odds[2] / odds.sum(), abs=1e-6)
     assert decision.confidence == decision.proba["Rock"]
 
 
+def test_a_bias_lifts_a_genre() -> None:
+    lifted = Stacker((0.0,) * len(FEATURES), (0.0, 3.0, 0.0))
+    assert decide(TORN, LABELS, VoteConfig(mode="stacker", stacker=lifted)).genre == "Jazz"
+
+
 def test_what_a_stacker_sees() -> None:
-    found = features(TORN).reshape(-1)
-    assert len(found) == n_features(3) == 25
-    mean, std, top, logs, first, early, middle, late = found[:-1].reshape(8, 3)
-    np.testing.assert_allclose(mean, TORN.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(std, TORN.std(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(top, TORN.max(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(logs, np.log(TORN).mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(first, [1 / 3, 0, 2 / 3])
-    np.testing.assert_allclose([early, middle, late], TORN, rtol=1e-6)
-    assert found[-1] == np.log(3)
+    seen = dict(zip(FEATURES, features(TORN).T, strict=True))
+    log_mean = np.log(TORN.mean(axis=0))
+    expected = {
+        "log_mean": log_mean,
+        "mean": TORN.mean(axis=0),
+        "std": TORN.std(axis=0),
+        "max": TORN.max(axis=0),
+        "mean_log": np.log(TORN).mean(axis=0),
+        "first_choices": [1 / 3, 0, 2 / 3],
+        "beginning": TORN[0],
+        "middle": TORN[1],
+        "end": TORN[2],
+        "log_n_log_mean": np.log(3) * log_mean,
+    }
+    assert list(expected) == list(FEATURES)
+    for name, values in expected.items():
+        np.testing.assert_allclose(seen[name], values, rtol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
@@ -112,7 +134,8 @@ def test_thirds_cover_a_track_of_any_length(n: int) -> None:
     # Probabilities that name the slice: thirds are in order and hold the first and the last.
     rising = np.linspace(0, 1, n, dtype=np.float32)
     proba = np.stack([rising, 1 - rising], axis=1)
-    early, middle, late = features(proba)[5 * 2 : 8 * 2].reshape(3, 2)[:, 0]
+    seen = dict(zip(FEATURES, features(proba).T, strict=True))
+    early, middle, late = (seen[name][0] for name in ("beginning", "middle", "end"))
     assert early <= middle <= late
     assert early + late == pytest.approx(1 if n > 1 else 0)
 
@@ -123,7 +146,7 @@ def test_a_stacker_that_was_not_learned_is_refused() -> None:
 
 
 def test_a_stacker_for_other_genres_is_refused() -> None:
-    other = Stacker(((0.0, 0.0),) * n_features(2), (0.0, 0.0))
+    other = Stacker((0.0,) * len(FEATURES), (0.0, 0.0))
     with pytest.raises(ValueError, match="stacker for 2 genres does not fit 3"):
         decide(TORN, LABELS, VoteConfig(mode="stacker", stacker=other))
 

@@ -166,30 +166,22 @@ VoteMode = Literal["mean", "majority", "confident", "stacker"]
 
 @dataclass(frozen=True, slots=True)
 class Stacker(Recipe):
-    """A learned decision: a track's logits are ``features @ weights + bias``.
+    """A learned decision, see `earmark.stacking`.
 
     Attributes
     ----------
-    weights : tuple of tuple of float, n_features × n_classes
-        The features are those of `earmark.stacking.features`.
+    weights : tuple of float
+        Of each of `earmark.stacking.FEATURES`, the same for every genre.
     bias : tuple of float, length n_classes
     """
 
-    weights: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
     bias: tuple[float, ...]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parsed = dict(values)
-        for name, n_axes in (("weights", 2), ("bias", 1)):
-            parsed[name] = _numbers(parsed[name], n_axes)
+        parsed = {k: tuple(map(float, v)) for k, v in values.items()}
         return super(Stacker, cls).from_dict(parsed)
-
-
-def _numbers(values: Any, n_axes: int) -> Any:
-    if n_axes == 0:
-        return float(values)
-    return tuple(_numbers(value, n_axes - 1) for value in values)
 
 
 @dataclass(frozen=True, slots=True)

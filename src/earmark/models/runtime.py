@@ -58,6 +58,11 @@ class Classifier:
                 "get or train the model again",
             )
 
+    @property
+    def has_embedding(self) -> bool:
+        """Whether `embeddings` can be had; a network that others have made may give none."""
+        return "embedding" in [output.name for output in self._session.get_outputs()]
+
     def logits(self, X: NDArray[np.uint8]) -> FloatArray:
         """Logits float32 (n_slices, n_classes) of slices uint8 (n_slices, n_bins, n_frames)."""
         return self._run("logits", X)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from earmark.calibration import fit_temperature, softmax, threshold_for_precision
-from earmark.evaluation.scores import Scores, score
+from earmark.errors import DataError
+from earmark.evaluation.scores import Scores
+from earmark.evaluation.votes import compare_votes
 from earmark.features.store import FeatureStore
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import Classifier
 from earmark.types import FloatArray
 from earmark.voting import decide
+from earmark.workflows.events import Note, Workflow
 from earmark.workflows.learning_set import Example, LearningSet, spans
+
+if TYPE_CHECKING:
+    from earmark.models.classical.stacker import FittedStacker
 
 LogitsOf: TypeAlias = Callable[[Sequence[Example]], list[FloatArray]]
 """Gives the logits (n_slices, n_classes) of each track."""
@@ -31,13 +37,13 @@ def finish(
     *,
     out: Path,
     target_precision: float,
-) -> tuple[Bundle, Scores]:
+) -> Workflow[tuple[Bundle, Scores]]:
     """Calibrate on the validation part, measure on the test part, and write the bundle.
 
     Parameters
     ----------
     draft : BundleMeta
-        With everything but temperature, threshold and scores.
+        With everything but temperature, stacker, threshold and scores.
     network : bytes
         ONNX.
     learning_set : LearningSet
@@ -48,7 +54,7 @@ def finish(
         Share of right answers, of those given on validation tracks, that the threshold aims at.
     """
     valid, test = learning_set.part("valid"), learning_set.part("test")
-    meta = calibrated(draft, logits_of(valid), valid, target_precision)
+    meta = yield from calibrated(draft, logits_of(valid), valid, target_precision)
     scores = measure(meta, logits_of(test), test)
     meta = dataclasses.replace(meta, scores=scores.summary)
     return bundles.write(out, meta, network), scores
@@ -68,26 +74,63 @@ def calibrated(
     logits: Sequence[FloatArray],
     examples: Sequence[Example],
     target_precision: float,
-) -> BundleMeta:
-    """`meta` with temperature and threshold set by tracks that the network did not learn from."""
-    reference = np.repeat([e.genre for e in examples], [len(part) for part in logits])
-    temperature = fit_temperature(np.concatenate(logits), reference)
-    decisions = [decide(softmax(part, temperature), meta.labels, meta.vote) for part in logits]
-    confidence = np.array([d.confidence for d in decisions], dtype=np.float32)
-    right = np.array(
-        [d.genre == meta.labels[e.genre] for d, e in zip(decisions, examples, strict=True)]
-    )
-    threshold = threshold_for_precision(confidence, right, target_precision)
-    vote = dataclasses.replace(meta.vote, min_confidence=round(threshold, 3))
-    return dataclasses.replace(meta, temperature=round(temperature, 4), vote=vote)
+) -> Workflow[BundleMeta]:
+    """`meta` with what tracks that the network did not learn from are good for.
+
+    Temperature, a stacker where there are tracks enough for one, and the threshold. A vote by
+    stacker becomes one by mean where there are not.
+    """
+    reference = np.array([e.genre for e in examples])
+    by_slice = np.repeat(reference, [len(part) for part in logits])
+    temperature = round(fit_temperature(np.concatenate(logits), by_slice), 4)
+    probas = [softmax(part, temperature) for part in logits]
+    fitted = yield from _learned_decision(probas, examples, meta)
+    stacker = fitted.stacker if fitted else None
+    vote = dataclasses.replace(meta.vote, stacker=stacker, min_confidence=0.0)
+    if vote.mode == "stacker" and fitted:
+        # A stacker is too sure of the tracks that it has learned from.
+        left_out = np.isfinite(fitted.proba[:, 0])
+        proba = fitted.proba[left_out]
+        confidence, right = proba.max(axis=1), proba.argmax(axis=1) == reference[left_out]
+    else:
+        vote = dataclasses.replace(vote, mode="mean" if vote.mode == "stacker" else vote.mode)
+        decisions = [decide(proba, meta.labels, vote) for proba in probas]
+        confidence = np.array([d.confidence for d in decisions])
+        right = np.array([d.genre for d in decisions]) == np.array(meta.labels)[reference]
+    threshold = threshold_for_precision(confidence.astype(np.float32), right, target_precision)
+    vote = dataclasses.replace(vote, min_confidence=round(threshold, 3))
+    return dataclasses.replace(meta, temperature=temperature, vote=vote)
+
+
+def _learned_decision(
+    probas: Sequence[FloatArray], examples: Sequence[Example], meta: BundleMeta
+) -> Workflow[FittedStacker | None]:
+    from earmark.models.classical.stacker import fit_stacker
+
+    genres, groups = [e.genre for e in examples], [e.group for e in examples]
+    try:
+        return fit_stacker(probas, genres, groups, len(meta.labels))
+    except DataError as e:
+        instead = "; the model votes by mean" if meta.vote.mode == "stacker" else ""
+        yield Note(f"no stacker was learned: {e.reason}{instead}")
+        return None
 
 
 def measure(meta: BundleMeta, logits: Sequence[FloatArray], examples: Sequence[Example]) -> Scores:
-    """Scores of tracks that nothing was learned from or chosen by."""
-    return score(
+    """Scores of tracks that nothing was learned from or chosen by, and of the other votes.
+
+    The summary's ``votes`` has the accuracy and the macro F1 of each way to decide.
+    """
+    compared = compare_votes(
         [softmax(part, meta.temperature) for part in logits],
         [e.genre for e in examples],
         [e.group for e in examples],
         meta.labels,
         meta.vote,
     )
+    own = compared[meta.vote.mode]
+    votes = {
+        mode: {name: scores.summary[name] for name in ("accuracy", "macro_f1")}
+        for mode, scores in compared.items()
+    }
+    return dataclasses.replace(own, summary={**own.summary, "votes": votes})

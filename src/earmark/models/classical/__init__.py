@@ -1,0 +1,1 @@
+"""Classical models on summary features and embeddings; scikit-learn lives here."""

@@ -1,0 +1,217 @@
+"""``earmark train --recipe head``: a logistic head on a frozen backbone, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earmark.errors import BundleError, DataError, MissingExtraError
+from earmark.library import Catalogue
+from earmark.models import bundle as bundles
+from earmark.models.bundle import Bundle, BundleMeta
+from earmark.models.embeddings import EmbeddingStore
+from earmark.models.runtime import Classifier
+from earmark.types import FloatArray
+from earmark.workflows import runfolder
+from earmark.workflows.classify import shipped_model
+from earmark.workflows.events import FileSkipped, Note, Workflow
+from earmark.workflows.finishing import finish
+from earmark.workflows.learning_set import Example, LearningSet, assemble, short_hash, spans
+from earmark.workflows.train import TrainReport, TrainRequest, draft
+
+if TYPE_CHECKING:
+    from earmark.models.classical.head import HeldOut
+
+_FOLDS = 3
+
+
+def train_head(
+    request: TrainRequest,
+    catalogue: Catalogue,
+    data_dir: Path,
+    *,
+    n_workers: int,
+    time_limit_s: float,
+) -> Workflow[TrainReport]:
+    """Learn genres from a backbone's embeddings of labelled tracks, and write a bundle.
+
+    The backbone says what is listened to and how. Its embeddings are kept in `data_dir`; the next
+    head on the same backbone listens only to what is new.
+
+    Raises
+    ------
+    BundleError
+        If the backbone cannot be used.
+    DataError
+        If the labels cannot be learned from, with what to do about it.
+    MissingExtraError
+        If scikit-learn or onnx is not installed.
+    """
+    require_head()
+    backbone = open_backbone(request.recipe.head.backbone)
+    with EmbeddingStore(data_dir / "embeddings", backbone) as store:
+        heard = yield from assemble(
+            request.labels,
+            catalogue,
+            store,
+            data_dir,
+            n_workers=n_workers,
+            time_limit_s=time_limit_s,
+        )
+        learning_set = yield from usable(heard, store)
+        runfolder.write_settings(request.run_folder, request, learning_set)
+        return (yield from _learn(request, backbone, store, learning_set))
+
+
+def require_head() -> None:
+    """Fail before listening rather than after (`MissingExtraError`)."""
+    try:
+        import earmark.models.classical.graft
+        import earmark.models.classical.stacker  # noqa: F401
+    except ModuleNotFoundError as e:
+        raise MissingExtraError(e.name or "scikit-learn", "head") from e
+
+
+def open_backbone(path: str) -> Bundle:
+    """The bundle at `path`, or the shipped one; refused (`BundleError`) without an embedding."""
+    backbone = bundles.load(path or shipped_model())
+    if not Classifier(backbone).has_embedding:
+        raise BundleError(
+            f"{backbone.network} has no output called embedding, so no head can be put on it",
+            "choose another backbone, or train it again with this version",
+        )
+    return backbone
+
+
+def embeddings_of(store: EmbeddingStore, examples: Sequence[Example]) -> list[FloatArray]:
+    """Embeddings (n_slices, n_features) of each example."""
+    return [store.embeddings(span) for span in spans(store, examples)]
+
+
+def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[LearningSet]:
+    """The learning set without tracks that the backbone has no numbers for.
+
+    Raises
+    ------
+    DataError
+        If a genre is left without training tracks, or no track for validation.
+    """
+    kept = []
+    for example, found in zip(
+        learning_set.examples, embeddings_of(store, learning_set.examples), strict=True
+    ):
+        if np.isfinite(found).all():
+            kept.append(example)
+        else:
+            yield FileSkipped(example.path, "the backbone's embedding of it is not finite")
+    left_out = len(learning_set.examples) - len(kept)
+    found_set = dataclasses.replace(
+        learning_set, examples=tuple(kept), n_unheard=learning_set.n_unheard + left_out
+    )
+    taught = {e.genre for e in found_set.part("train")}
+    lacking = [label for i, label in enumerate(found_set.labels) if i not in taught]
+    if lacking:
+        raise DataError(
+            f"no track of {', '.join(lacking)} is left to learn from",
+            "label more tracks, or leave the genre out with --only",
+        )
+    if not found_set.part("valid"):
+        raise DataError("there are no tracks for validation", "label more tracks")
+    return found_set
+
+
+def _learn(
+    request: TrainRequest, backbone: Bundle, store: EmbeddingStore, learning_set: LearningSet
+) -> Workflow[TrainReport]:
+    from earmark.models.classical import graft
+    from earmark.models.classical.head import DEFAULT_C, Tracks, choose_c, fit_head
+
+    train = learning_set.part("train")
+    data = Tracks(embeddings_of(store, train), [e.genre for e in train])
+    n_classes = len(learning_set.labels)
+    started = time.monotonic()
+    held_out = choose_c(data, [e.group for e in train], n_classes, _FOLDS, request.recipe.seed)
+    c = held_out.c if held_out else DEFAULT_C
+    head = fit_head(data, n_classes, c)
+    seconds = time.monotonic() - started
+    yield Note(_describe(c, held_out, len(train), seconds))
+    meta = draft(
+        request, learning_set, backbone.meta.listen, _course(backbone, c, held_out, seconds)
+    )
+    meta = yield from _with_backbone_data(meta, backbone, learning_set)
+    bundle, scores = yield from finish(
+        meta,
+        graft.graft(backbone, head),
+        learning_set,
+        lambda examples: [head.logits(part) for part in embeddings_of(store, examples)],
+        out=request.out,
+        target_precision=request.target_precision,
+    )
+    runfolder.write_results(request.run_folder, scores, learning_set.labels)
+    return TrainReport(bundle, scores.summary, request.run_folder, interrupted=False)
+
+
+def _describe(c: float, held_out: HeldOut | None, n_tracks: int, seconds: float) -> str:
+    if held_out is None:
+        how = f"C = {c:g} (too few artists to choose it by)"
+    else:
+        how = (
+            f"C = {c:g}, with which {held_out.accuracy[c]:.1%} of training tracks are right when"
+            " their artist is left out"
+        )
+    return f"head learned from {n_tracks} tracks in {seconds:.1f} s; {how}"
+
+
+def _course(backbone: Bundle, c: float, held_out: HeldOut | None, seconds: float) -> dict[str, Any]:
+    """For ``model.json``: the backbone, and how learning went."""
+    return {
+        "backbone": {
+            "name": backbone.meta.name,
+            "model_id": backbone.model_id,
+            "licence": backbone.meta.licence,
+        },
+        "head": {
+            "c": c,
+            "chosen_by": f"{_FOLDS}-fold cross-validation by artist" if held_out else "default",
+            "held_out_loss": _by_c(held_out.loss) if held_out else {},
+            "held_out_accuracy": _by_c(held_out.accuracy) if held_out else {},
+        },
+        "seconds": round(seconds, 2),
+    }
+
+
+def _by_c(values: Mapping[float, float]) -> dict[str, float]:
+    return {f"{c:g}": round(value, 4) for c, value in values.items()}
+
+
+def _with_backbone_data(
+    meta: BundleMeta, backbone: Bundle, learning_set: LearningSet
+) -> Workflow[BundleMeta]:
+    """Add to what the head has learned from what its backbone has: neither is new to it."""
+    theirs = backbone.meta.data.get("learned")
+    if theirs is None:
+        yield Note(
+            "it is not known what the backbone has learned from: if these tracks or artists were"
+            " among it, the scores are too good"
+        )
+        return dataclasses.replace(meta, data={**meta.data, "backbone_learned": "not known"})
+    known = {name: set(str(theirs.get(name, "")).split()) for name in ("tracks", "groups")}
+    test = learning_set.part("test")
+    n_leaked = sum(
+        short_hash(e.audio_id) in known["tracks"] or short_hash(e.group) in known["groups"]
+        for e in test
+    )
+    if n_leaked:
+        yield Note(
+            f"the backbone has learned from {n_leaked} of the {len(test)} test tracks or from"
+            " others by their artists: the scores are too good"
+        )
+    mine = meta.data["learned"]
+    learned = {name: " ".join(sorted(known[name] | set(mine[name].split()))) for name in known}
+    counts = {"n_test_tracks_learned_by_backbone": n_leaked}
+    return dataclasses.replace(meta, data={**meta.data, "learned": learned, **counts})
