@@ -55,6 +55,14 @@ BatchSize = Annotated[int | None, typer.Option(min=2, help=f"Slices a training s
 LearningRate = Annotated[
     float | None, typer.Option("--lr", min=1e-7, help=f"Highest learning rate. {_AS_RECIPE}")
 ]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        help="With --recipe head: folder of the model whose embeddings are learned from."
+        " [default: the one that comes with Earmark]",
+        metavar="MODEL",
+    ),
+]
 Seed = Annotated[
     int | None, typer.Option(min=0, help=f"Of the split and the training. {_AS_RECIPE}")
 ]

@@ -16,6 +16,7 @@ def command(
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DIR")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
     recipe: learning.RecipeName = "cnn",
+    backbone: learning.Backbone = None,
     labels: learning.Labels = "tags",
     field: learning.Field = "genre",
     meta: learning.Meta = None,
@@ -51,7 +52,10 @@ def command(
     config: options.Config = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Learn genres from labelled tracks; needs earmark[train]. Changes no music file."""
+    """Learn genres from labelled tracks; needs earmark[train], a head only earmark[head].
+
+    Changes no music file.
+    """
     from earmark.training.settings import Hardware
     from earmark.workflows.learning_set import LabelRequest
     from earmark.workflows.splitting import SplitRequest
@@ -64,6 +68,7 @@ def command(
         "schedule.patience": patience,
         "schedule.batch_size": batch_size,
         "optimiser.lr": lr,
+        "head.backbone": backbone,
         "vote.mode": vote,
         "seed": seed,
     }
