@@ -253,7 +253,7 @@ def test_leaks_count_and_name_what_is_on_both_sides() -> None:
     parts = ["train", "test", "test", "valid", "test"]
     assert leaks(tracks, parts, [(3, 4), (0, 3)]) == [
         "1 artist is on both sides, with 1 of the 3 test tracks: trio",
-        "1 pair of duplicates parts between the sides: /4 = /5",
+        "1 pair of duplicates is parted: /4 = /5",
     ]
 
 

@@ -1,11 +1,11 @@
 """Ways to split labelled tracks for a measurement, from the one that lies to the one that does not.
 
-===============  =================================================================================
+================  ==============================================================================
 ``slice-random``  slices of one track on both sides: `random_split` over slices, by the caller
 ``track-random``  tracks at random: one artist, studio and year on both sides
 ``album``         albums whole: an artist's other albums on the other side
 ``artist``        artists whole
-===============  =================================================================================
+================  ==============================================================================
 """
 
 from __future__ import annotations
@@ -93,33 +93,32 @@ def leaks(
     """
     is_test = [part == "test" for part in parts]
     found = []
-    for kind in ("artist", "album"):
+    kinds: tuple[GroupBy, ...] = ("artist", "album")
+    for kind in kinds:
         names = [_known(track, kind) for track in tracks]
         sides: tuple[set[str], set[str]] = (set(), set())
         for name, side in zip(names, is_test, strict=True):
             sides[side].add(name)
-        shared = sorted((sides[0] & sides[1]) - {""})
+        shared = (sides[0] & sides[1]) - {""}
         if shared:
             n = sum(side and name in shared for name, side in zip(names, is_test, strict=True))
-            plural = f"{kind}s are" if len(shared) > 1 else f"{kind} is"
+            which = f"{kind}s are" if len(shared) > 1 else f"{kind} is"
             found.append(
-                f"{len(shared)} {plural} on both sides, with {n} of the {sum(is_test)} test"
-                f" tracks: {_listed([name.partition(':')[2] for name in shared])}"
+                f"{len(shared)} {which} on both sides, with {n} of the {sum(is_test)} test"
+                f" tracks: {_listed(sorted(shared))}"
             )
     astray = [(a, b) for a, b in pairs if is_test[a] != is_test[b]]
     if astray:
         examples = [f"{tracks[a].path} = {tracks[b].path}" for a, b in astray]
-        found.append(
-            f"{len(astray)} pair{'s' * (len(astray) > 1)} of duplicates"
-            f" part{'s' * (len(astray) == 1)} between the sides: {_listed(examples)}"
-        )
+        which = "pairs of duplicates are" if len(astray) > 1 else "pair of duplicates is"
+        found.append(f"{len(astray)} {which} parted: {_listed(examples)}")
     return found
 
 
-def _known(track: LabelledTrack, kind: Literal["artist", "album"] | str) -> str:
-    """The track's artist or album as a group name; empty where it is not known."""
-    group = track.group("artist" if kind == "artist" else "album")
-    return group if group.startswith(f"{kind}:") else ""
+def _known(track: LabelledTrack, kind: GroupBy) -> str:
+    """The track's artist or album; empty where it is not known."""
+    group = track.group(kind)
+    return group.removeprefix(f"{kind}:") if group.startswith(f"{kind}:") else ""
 
 
 def _listed(names: Sequence[str]) -> str:
