@@ -47,6 +47,8 @@ class LabelChoice:
         Tracks with two or more of the chosen genres.
     n_left_out : int
         Tracks none of whose genres was chosen.
+    ambiguous : dict of int to tuple of str
+        By their positions, the tracks with two or more of the chosen genres, and these.
     """
 
     labels: tuple[str | None, ...]
@@ -56,6 +58,7 @@ class LabelChoice:
     n_unlabelled: int
     n_ambiguous: int
     n_left_out: int
+    ambiguous: dict[int, Values] = field(default_factory=dict)
 
 
 def choose_labels(
@@ -114,6 +117,11 @@ def choose_labels(
         n_unlabelled=n_unlabelled,
         n_ambiguous=n_ambiguous,
         n_left_out=len(tracks_genres) - sum(counts.values()) - n_unlabelled - n_ambiguous,
+        ambiguous={
+            i: tuple(sorted(_deepest(chosen[values])))
+            for i, values in enumerate(tracks_genres)
+            if values in ambiguous
+        },
     )
 
 
@@ -152,6 +160,7 @@ def choose_values(
         n_unlabelled=n_unlabelled,
         n_ambiguous=n_ambiguous,
         n_left_out=len(labels) - sum(counts.values()) - n_unlabelled - n_ambiguous,
+        ambiguous={i: tuple(sorted(values)) for i, values in enumerate(left) if len(values) > 1},
     )
 
 
