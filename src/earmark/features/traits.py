@@ -25,12 +25,13 @@ def traits(X: NDArray[np.uint8], config: FeatureConfig) -> FloatArray:
     ndarray of float32, shape (n_slices, 3)
         Columns as in `TRAITS`. *Level*: mean power of all bins, in decibels. *Flatness*: geometric
         by arithmetic mean of the bins' power (as decibels, so at most 0), mean over frames; close
-        to 0 for white noise. *Motion*: standard deviation of each bin over time, mean over bins;
-        0 for a sound that never changes.
+        to 0 for white noise. *Motion*: standard deviation of each bin over time, in decibels, mean
+        over bins weighted by their power; 0 for a sound that never changes.
     """
     S = dequantise(X, config).astype(np.float64)
     power = 10 ** (S / 10)
     level_db = 10 * np.log10(power.mean(axis=(1, 2)))
     flatness_db = (S.mean(axis=1) - 10 * np.log10(power.mean(axis=1))).mean(axis=1)
-    motion_db = S.std(axis=2).mean(axis=1)
+    weight = power.mean(axis=2)
+    motion_db = (S.std(axis=2) * weight).sum(axis=1) / weight.sum(axis=1)
     return np.stack([level_db, flatness_db, motion_db], axis=1).astype(np.float32)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +65,8 @@ class EmbeddingStore(RowStore[np.float32]):
 
     def __init__(self, folder: Path, backbone: Bundle) -> None:
         self.parent, self.backbone = folder, backbone
-        recipe = {
-            "backbone": backbone.meta.name,
-            "model_id": backbone.model_id,
-            "listen": backbone.meta.listen.to_dict(),
-            "traits": TRAITS,
-        }
-        super().__init__(folder / backbone.model_id, recipe, "embeddings.f32", np.float32)
+        recipe = {"backbone": backbone.meta.name, **_identity(backbone)}
+        super().__init__(folder / _key(backbone), recipe, "embeddings.f32", np.float32)
 
     def add(self, embedded: Embedded) -> None:
         """Append a track; it is found after the next `flush`."""
@@ -87,4 +84,14 @@ class EmbeddingStore(RowStore[np.float32]):
 
 def embedded_ids(folder: Path, backbone: Bundle) -> set[str]:
     """Names of all tracks in a store; for other processes than its writer, without opening it."""
-    return stored_in(folder / backbone.model_id)
+    return stored_in(folder / _key(backbone))
+
+
+def _identity(backbone: Bundle) -> dict[str, Any]:
+    """All that a row depends on."""
+    return {"model_id": backbone.model_id, "traits": TRAITS}
+
+
+def _key(backbone: Bundle) -> str:
+    text = json.dumps(_identity(backbone), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
