@@ -7,16 +7,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.datasets import FROM_CATALOGUE, PARTS, LabelledTrack, read
+from earmark.datasets import FROM_CATALOGUE, PARTS, SLICE_LEAK, LabelledTrack, leaks, read
 from earmark.errors import DataError
 from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 from earmark.library import Catalogue
 from earmark.types import Track
+from earmark.workflows.duplicates import compare
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import Store, hear_all
 from earmark.workflows.scan import scan
@@ -44,6 +46,9 @@ class LabelRequest:
     meta : str or None
         Folder with the lists or tables of the data set, where they are not beside the audio.
     split : SplitRequest
+    fingerprints : bool
+        Whether to look for duplicates by their sound, so that none is on both sides of a split.
+        Each track is decoded whole for that, once.
     """
 
     root: str
@@ -55,6 +60,7 @@ class LabelRequest:
     field: str = "genre"
     meta: str | None = None
     split: SplitRequest = dataclasses.field(default_factory=SplitRequest)
+    fingerprints: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,10 @@ class LearningSet:
     split_by : str
     n_unheard, n_doubles : int
         Tracks left out as unreadable, and as the same audio as another track.
+    n_near : int
+        Pairs of tracks with the same recording, kept in one part.
+    leaks : tuple of str
+        What is known to be on both sides of the split.
     """
 
     examples: tuple[Example, ...]
@@ -93,6 +103,8 @@ class LearningSet:
     split_by: str
     n_unheard: int
     n_doubles: int
+    n_near: int
+    leaks: tuple[str, ...]
 
     def part(self, name: str) -> tuple[Example, ...]:
         return tuple(e for e in self.examples if e.part == name)
@@ -117,6 +129,8 @@ class LearningSet:
             "n_ambiguous": self.choice.n_ambiguous,
             "n_unheard": self.n_unheard,
             "n_doubles": self.n_doubles,
+            "n_near_duplicates": self.n_near,
+            "leaks": list(self.leaks),
             "learned": self._learned(),
         }
 
@@ -133,6 +147,7 @@ def assemble(
     request: LabelRequest,
     catalogue: Catalogue,
     store: Store,
+    home: Path,
     *,
     n_workers: int,
     time_limit_s: float,
@@ -145,7 +160,7 @@ def assemble(
         If the labels cannot be learned from, with what to do about it.
     """
     tracks = yield from gather(request, catalogue)
-    choice = _choose(tracks, request)
+    choice = choose(tracks, request)
     labels = tuple(sorted(choice.counts))
     yield Note(_describe_choice(choice))
     pairs = zip(tracks, choice.labels, strict=True)
@@ -155,7 +170,13 @@ def assemble(
     rows = [(track, label, heard[track.path]) for track, label in chosen if track.path in heard]
     kept = _without_doubles(rows)
     _check_genres(kept, labels)
-    examples, split_by = _split(kept, labels, store, request.split)
+    near: list[tuple[int, int]] = []
+    if request.fingerprints and request.split.protocol != SLICES:
+        kept_paths = [track.path for track, _, _ in kept]
+        found = yield from compare(kept_paths, home, n_workers=n_workers, time_limit_s=time_limit_s)
+        place = {path: i for i, path in enumerate(kept_paths)}
+        near = [(place[found.paths[p.a]], place[found.paths[p.b]]) for p in found.pairs]
+    examples, split_by = _split(kept, labels, store, near, request.split)
     learning_set = LearningSet(
         tuple(examples),
         labels,
@@ -163,6 +184,8 @@ def assemble(
         split_by,
         n_unheard=len(chosen) - len(rows),
         n_doubles=len(rows) - len(kept),
+        n_near=len(near),
+        leaks=_leaks(kept, examples, near, request.split),
     )
     yield Note(_describe_split(learning_set))
     return learning_set
@@ -196,7 +219,14 @@ def gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[Labelle
     return collection.tracks
 
 
-def _choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoice:
+def choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoice:
+    """One label a track, as the request has it.
+
+    Raises
+    ------
+    DataError
+        If fewer than two are left.
+    """
     values = [track.values for track in tracks]
     common: dict[str, Any] = {
         "merges": request.merges,
@@ -242,7 +272,11 @@ def _check_genres(rows: Sequence[_Row], labels: Sequence[str]) -> None:
 
 
 def _split(
-    rows: Sequence[_Row], labels: Sequence[str], store: Store, request: SplitRequest
+    rows: Sequence[_Row],
+    labels: Sequence[str],
+    store: Store,
+    near: Sequence[tuple[int, int]],
+    request: SplitRequest,
 ) -> tuple[list[Example], str]:
     whole = [
         Example(track.path, track.group("artist"), labels.index(label), audio_id, "")
@@ -251,8 +285,19 @@ def _split(
     genres = [label for _, label, _ in rows]
     if request.protocol == SLICES:
         return _split_by_slice(whole, genres, store, request), request.describe()
-    parts, how = split_tracks([track for track, _, _ in rows], genres, (), request)
+    parts, how = split_tracks([track for track, _, _ in rows], genres, near, request)
     return [dataclasses.replace(e, part=part) for e, part in zip(whole, parts, strict=True)], how
+
+
+def _leaks(
+    rows: Sequence[_Row],
+    examples: Sequence[Example],
+    near: Sequence[tuple[int, int]],
+    request: SplitRequest,
+) -> tuple[str, ...]:
+    if request.protocol == SLICES:
+        return (SLICE_LEAK,)
+    return tuple(leaks([track for track, _, _ in rows], [e.part for e in examples], near))
 
 
 def _split_by_slice(
@@ -288,7 +333,13 @@ def _describe_split(learning_set: LearningSet) -> str:
         if learning_set.n_doubles
         else ""
     )
-    return f"split by {learning_set.split_by}: {sizes}{doubles}"
+    near = (
+        f"\n{learning_set.n_near} pairs of tracks hold the same recording and stay together"
+        if learning_set.n_near
+        else ""
+    )
+    leaks = "".join(f"\nthis split leaks: {leak}" for leak in learning_set.leaks)
+    return f"split by {learning_set.split_by}: {sizes}{doubles}{near}{leaks}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

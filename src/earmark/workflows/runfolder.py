@@ -10,13 +10,14 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.errors import LibraryError
 from earmark.evaluation.scores import Scores
 from earmark.training.settings import Epoch
-from earmark.workflows.learning_set import LearningSet
+from earmark.workflows.learning_set import Example, LearningSet
 
 if TYPE_CHECKING:
     from earmark.workflows.train import TrainRequest
@@ -31,6 +32,8 @@ _VERSIONS_OF = (
     "av",
     "soxr",
 )
+
+_SPLIT_COLUMNS = ("path", "genre", "group", "part", "audio_id", "slices")
 
 
 @contextmanager
@@ -67,22 +70,55 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
             "w", newline="", encoding="utf-8", errors="surrogateescape"
         ) as file:
             table = csv.writer(file)
-            table.writerow(("path", "genre", "group", "part", "audio_id"))
-            table.writerows(
-                (e.path, learning_set.labels[e.genre], e.group, e.part, e.audio_id)
-                for e in learning_set.examples
+            table.writerow(_SPLIT_COLUMNS)
+            for e in learning_set.examples:
+                slices = "all" if e.slices is None else " ".join(map(str, e.slices))
+                genre = learning_set.labels[e.genre]
+                table.writerow((e.path, genre, e.group, e.part, e.audio_id, slices))
+
+
+def is_of(run_dir: Path, request: TrainRequest) -> bool:
+    """Whether the run folder is of this very request."""
+    try:
+        settings = json.loads((run_dir / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    asked = json.loads(json.dumps(dataclasses.asdict(request), default=str))
+    return bool(settings.get("request") == asked)
+
+
+def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
+    """The examples that `write_settings` has noted; `labels` gives their genres' numbers."""
+    with (run_dir / "split.csv").open(
+        newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
+        return [
+            Example(
+                path=row["path"],
+                group=row["group"],
+                genre=labels.index(row["genre"]),
+                audio_id=row["audio_id"],
+                part=row["part"],
+                slices=None if row["slices"] == "all" else tuple(map(int, row["slices"].split())),
             )
+            for row in csv.DictReader(file)
+        ]
 
 
 def write_results(
     run_dir: Path, scores: Scores, labels: Sequence[str], history: Sequence[Epoch] = ()
 ) -> None:
-    """Write ``scores.json``, ``confusion.png``, and of a history ``history.csv``, ``loss.png``."""
-    from earmark.evaluation import plots
+    """Write ``scores.json``, ``confusion.png``, and of a history ``history.csv``, ``loss.png``.
 
+    Without pictures where matplotlib is not installed: a head is learned without it.
+    """
     with writing_to(run_dir):
         text = json.dumps(scores.summary, indent=2)
         (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
+        if find_spec("matplotlib") is None:
+            return
+        from earmark.evaluation import plots
+
         title = f"{scores.summary['n_tracks']} test tracks, by artists not trained on"
         plots.confusion_matrix(run_dir / "confusion.png", scores.counts, labels, title)
         if history:
