@@ -95,6 +95,8 @@ class LearningSet:
         Pairs of tracks with the same recording, kept in one part.
     leaks : tuple of str
         What is known to be on both sides of the split.
+    near : tuple of (str, str)
+        The pairs that `n_near` counts, by audio_id.
     """
 
     examples: tuple[Example, ...]
@@ -105,6 +107,7 @@ class LearningSet:
     n_doubles: int
     n_near: int
     leaks: tuple[str, ...]
+    near: tuple[tuple[str, str], ...] = ()
 
     def part(self, name: str) -> tuple[Example, ...]:
         return tuple(e for e in self.examples if e.part == name)
@@ -186,6 +189,7 @@ def assemble(
         n_doubles=len(rows) - len(kept),
         n_near=len(near),
         leaks=_leaks(kept, examples, near, request.split),
+        near=tuple((kept[a][2], kept[b][2]) for a, b in near),
     )
     yield Note(_describe_split(learning_set))
     return learning_set
