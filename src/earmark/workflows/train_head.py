@@ -25,7 +25,7 @@ from earmark.workflows.learning_set import Example, LearningSet, assemble, short
 from earmark.workflows.train import TrainReport, TrainRequest, draft
 
 if TYPE_CHECKING:
-    from earmark.models.classical.head import HeldOut
+    from earmark.models.classical.head import HeldOut, Tracks
 
 _FOLDS = 3
 
@@ -88,9 +88,13 @@ def open_backbone(path: str) -> Bundle:
     return backbone
 
 
-def embeddings_of(store: EmbeddingStore, examples: Sequence[Example]) -> list[FloatArray]:
-    """Embeddings (n_slices, n_features) of each example."""
-    return [store.embeddings(span) for span in spans(store, examples)]
+def learnable(store: EmbeddingStore, examples: Sequence[Example]) -> Tracks:
+    """Embeddings and genres of examples, as heads are learned from."""
+    from earmark.models.classical.head import Tracks
+
+    found = spans(store, examples)
+    slices = store.embeddings(np.concatenate(found))
+    return Tracks(slices, [len(span) for span in found], [e.genre for e in examples])
 
 
 def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[LearningSet]:
@@ -102,37 +106,36 @@ def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[Learnin
         If a genre is left without training tracks, or no track for validation.
     """
     kept = []
-    for example, found in zip(
-        learning_set.examples, embeddings_of(store, learning_set.examples), strict=True
-    ):
-        if np.isfinite(found).all():
+    found = spans(store, learning_set.examples)
+    for example, span in zip(learning_set.examples, found, strict=True):
+        if np.isfinite(store.embeddings(span)).all():
             kept.append(example)
         else:
             yield FileSkipped(example.path, "the backbone's embedding of it is not finite")
     left_out = len(learning_set.examples) - len(kept)
-    found_set = dataclasses.replace(
+    left = dataclasses.replace(
         learning_set, examples=tuple(kept), n_unheard=learning_set.n_unheard + left_out
     )
-    taught = {e.genre for e in found_set.part("train")}
-    lacking = [label for i, label in enumerate(found_set.labels) if i not in taught]
+    taught = {e.genre for e in left.part("train")}
+    lacking = [label for i, label in enumerate(left.labels) if i not in taught]
     if lacking:
         raise DataError(
             f"no track of {', '.join(lacking)} is left to learn from",
             "label more tracks, or leave the genre out with --only",
         )
-    if not found_set.part("valid"):
+    if not left.part("valid"):
         raise DataError("there are no tracks for validation", "label more tracks")
-    return found_set
+    return left
 
 
 def _learn(
     request: TrainRequest, backbone: Bundle, store: EmbeddingStore, learning_set: LearningSet
 ) -> Workflow[TrainReport]:
     from earmark.models.classical import graft
-    from earmark.models.classical.head import DEFAULT_C, Tracks, choose_c, fit_head
+    from earmark.models.classical.head import DEFAULT_C, choose_c, fit_head
 
     train = learning_set.part("train")
-    data = Tracks(embeddings_of(store, train), [e.genre for e in train])
+    data = learnable(store, train)
     n_classes = len(learning_set.labels)
     started = time.monotonic()
     held_out = choose_c(data, [e.group for e in train], n_classes, _FOLDS, request.recipe.seed)
@@ -148,7 +151,7 @@ def _learn(
         meta,
         graft.graft(backbone, head),
         learning_set,
-        lambda examples: [head.logits(part) for part in embeddings_of(store, examples)],
+        lambda examples: [head.logits(store.embeddings(s)) for s in spans(store, examples)],
         out=request.out,
         target_precision=request.target_precision,
     )

@@ -27,6 +27,7 @@ GRID = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 DEFAULT_C = 0.01
 """Where there are too few artists to choose by."""
 
+_BLOCK = 256
 _MAX_ITER = 1000
 _TOL = 1e-3
 
@@ -80,27 +81,38 @@ class Tracks:
 
     Parameters
     ----------
-    embeddings : sequence of ndarray, each (n_slices, n_features)
-        One array a track, none empty.
+    slices : ndarray of float32, shape (n_slices, n_features)
+        Track by track.
+    n_slices : sequence of int, length n_tracks
+        Slices of each track, at least one.
     reference : sequence of int, length n_tracks
     """
 
-    def __init__(self, embeddings: Sequence[FloatArray], reference: Sequence[int]) -> None:
-        self.n_slices = np.array([len(part) for part in embeddings])
-        self.slices = np.concatenate(embeddings).astype(np.float32, copy=False)
-        self.track = np.repeat(np.arange(len(embeddings)), self.n_slices)
-        self.means = self.track_means(self.slices).astype(np.float32)
+    def __init__(
+        self, slices: FloatArray, n_slices: Sequence[int], reference: Sequence[int]
+    ) -> None:
+        self.slices = slices
+        self.n_slices = np.asarray(n_slices, dtype=np.int64)
         self.reference = np.asarray(reference, dtype=np.int64)
+        self.track = np.repeat(np.arange(len(self.n_slices)), self.n_slices)
+        self._first = np.cumsum(self.n_slices) - self.n_slices
+        shape = (len(self.n_slices), slices.shape[1])
+        self.means, self.squares = np.empty(shape), np.empty(shape)
+        for begin in range(0, len(self), _BLOCK):  # a square of everything at once is too much
+            chosen = slice(begin, begin + _BLOCK)
+            first = self._first[chosen]
+            rows = slices[first[0] : first[-1] + self.n_slices[chosen][-1]].astype(np.float64)
+            n = self.n_slices[chosen, None]
+            self.means[chosen] = np.add.reduceat(rows, first - first[0], axis=0) / n
+            self.squares[chosen] = np.add.reduceat(rows**2, first - first[0], axis=0) / n
 
     def __len__(self) -> int:
         return len(self.reference)
 
-    def track_means(self, of_slices: NDArray[np.floating]) -> NDArray[np.float64]:
+    def track_means(self, of_slices: NDArray[np.float64]) -> NDArray[np.float64]:
         """Means (n_tracks, …) of numbers (n_slices, …)."""
-        first = np.concatenate([[0], np.cumsum(self.n_slices)[:-1]])
-        sums = np.add.reduceat(of_slices, first, axis=0, dtype=np.float64)
-        means: NDArray[np.float64] = sums / self.n_slices[:, None]
-        return means
+        means: NDArray[np.float64] = np.add.reduceat(of_slices, self._first, axis=0)
+        return means / self.n_slices[:, None]
 
     def of(self, tracks: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which slices are of the given tracks."""
@@ -115,7 +127,7 @@ def fit_heads(
     From strong regularisation to weak, each solution is a start for the next.
     """
     centre, scale = _standardisation(data, tracks)
-    X = (data.means[tracks] - centre) / scale
+    X = ((data.means[tracks] - centre) / scale).astype(np.float32)
     model = LogisticRegression(
         class_weight="balanced", max_iter=_MAX_ITER, tol=_TOL, warm_start=True
     )
@@ -154,8 +166,9 @@ def hold_out(data: Tracks, groups: Sequence[str], n_classes: int, k: int, seed: 
     with threadpool_limits(_N_THREADS):
         for i in range(fold.max() + 1):
             inside, outside = np.flatnonzero(fold != i), data.of(np.flatnonzero(fold == i))
+            tested = data.slices[outside]
             for c, head in zip(GRID, fit_heads(data, inside, n_classes, GRID), strict=True):
-                logits[c][outside] = head.logits(data.slices[outside])
+                logits[c][outside] = head.logits(tested)
     dealt = np.flatnonzero(fold >= 0)
     genres = data.reference[dealt]
     probas = {c: _track_proba(data, dealt, found) for c, found in logits.items()}
@@ -178,27 +191,29 @@ def choose_c(
         return None
 
 
-def _standardisation(data: Tracks, tracks: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+def _standardisation(
+    data: Tracks, tracks: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and spread of the slices of some tracks, every track counting alike."""
-    chosen = data.of(tracks)
-    X, weight = data.slices[chosen], (1 / data.n_slices)[data.track[chosen]]
-    weight = (weight / weight.sum()).astype(np.float32)
-    centre = weight @ X
-    spread = np.sqrt(weight @ np.square(X - centre))
+    centre = data.means[tracks].mean(axis=0)
+    spread = np.sqrt(np.maximum(data.squares[tracks].mean(axis=0) - centre**2, 0))
     # What never changes teaches nothing; dividing by its spread would only blow up noise.
     alive = spread > 1e-6 * np.maximum(1, np.abs(centre))
-    return centre, np.where(alive, spread, np.float32(np.inf))
+    return centre, np.where(alive, spread, np.inf)
 
 
 def _folded(
-    model: LogisticRegression, centre: FloatArray, scale: FloatArray, n_classes: int
+    model: LogisticRegression,
+    centre: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    n_classes: int,
 ) -> Head:
     coefficients, intercept = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
     if n_classes == 2:  # one decision function for two genres: half to each side
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercept = np.concatenate([-intercept, intercept]) / 2
-    weights = coefficients.T / scale.astype(np.float64)[:, None]
-    bias = intercept - centre.astype(np.float64) @ weights
+    weights = coefficients.T / scale[:, None]
+    bias = intercept - centre @ weights
     return Head(weights.astype(np.float32), bias.astype(np.float32))
 
 
