@@ -112,7 +112,7 @@ def find(data: Path, n_tracks: int) -> None:
         print(f"  {a}  {b}  {pair.offset_s:+.2f} s, score {pair.score:.2f}")
     group = join_groups([str(i) for i in range(len(items))], [(p.a, p.b) for p in own])
     sample = random.Random(0).sample(range(len(paths)), min(n_tracks, len(paths)))
-    print(f"{'a copy of a track, moved by 5.37 s':44}{'found':>10}{'false':>8}{'score 5 %':>11}")
+    print(f"{'a copy, if cut from 5.37 s on':44}{'found':>10}{'false':>8}{'score 5 %':>11}")
     for damage in DAMAGES:
         with tempfile.TemporaryDirectory() as folder:
             copies = [_copy(paths[i], damage, Path(folder)) for i in sample]
