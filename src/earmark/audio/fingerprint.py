@@ -91,7 +91,7 @@ class Fingerprint:
 def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
     """Landmarks of the first `MAX_S` seconds of a file; none where it is silent.
 
-    It is decoded from its beginning; 60 MB of memory do for any length.
+    It is decoded from its beginning; 100 MB of memory do for any length.
 
     Raises
     ------
