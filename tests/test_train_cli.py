@@ -148,3 +148,11 @@ def test_data_that_cannot_be_learned_from_is_told(
     assert ran.code == 1
     assert complaint in ran.err
     assert not (tmp_path / "model").exists()
+
+
+def test_progress_is_told_in_words(library: Path, tmp_path: Path) -> None:
+    options = ("--min-tracks", "5", "--epochs", "1", "--batch-size", "8")
+    ran = earmark("train", library, "--out", tmp_path / "model", *options)
+    assert "epoch 1: training loss " in ran.err
+    assert "tracks right (best so far)" in ran.err
+    assert "split by artist" in ran.err

@@ -105,9 +105,7 @@ def follow(flow: Workflow[T], *, quiet: bool = False) -> tuple[T, int]:
                     n_skipped += 1
                     console.print(cell(f"skipped: {event.path}: {event.reason}"))
                 elif not quiet:
-                    console.print(
-                        Text(shown(event.text if isinstance(event, Note) else str(event)))
-                    )
+                    console.print(Text(shown(_line(event))))
             except StopIteration as stop:
                 return stop.value, n_skipped
             except KeyboardInterrupt as interrupt:
