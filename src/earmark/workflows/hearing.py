@@ -83,7 +83,7 @@ def hear_all(
     )
     for n_done, (path, outcome) in enumerate(outcomes, start=1):
         if isinstance(outcome, FileError):
-            yield FileSkipped(path, str(outcome))
+            yield FileSkipped(path, outcome.reason)
         elif isinstance(outcome, str):
             heard[path] = outcome
         else:

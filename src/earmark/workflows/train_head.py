@@ -16,7 +16,6 @@ from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.embeddings import EmbeddingStore
 from earmark.models.runtime import Classifier
-from earmark.types import FloatArray
 from earmark.workflows import runfolder
 from earmark.workflows.classify import shipped_model
 from earmark.workflows.events import FileSkipped, Note, Workflow
@@ -71,8 +70,7 @@ def train_head(
 def require_head() -> None:
     """Fail before listening rather than after (`MissingExtraError`)."""
     try:
-        import earmark.models.classical.graft
-        import earmark.models.classical.stacker  # noqa: F401
+        import earmark.models.classical.graft  # noqa: F401
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "scikit-learn", "head") from e
 
