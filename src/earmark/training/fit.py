@@ -221,18 +221,21 @@ class _TrainState:
         self.optimiser.step()
         return float(loss.detach())
 
-    @torch.inference_mode()
     def _validate(self, valid: Part) -> tuple[float, float]:
         """Loss and accuracy over tracks, by the mean probability of their slices."""
-        self.network.eval()
-        parts = [
-            self.network(torch.from_numpy(X).to(self.fabric.device)).float().softmax(dim=1).cpu()
-            for X, _ in valid.batches(_VALID_BATCH)
-        ]
-        proba, reference = track_means(torch.cat(parts).numpy(), valid)
+        proba, reference = track_means(predict(self.network, valid, self.fabric.device), valid)
         hit = proba[np.arange(len(proba)), reference]
         loss = -np.log(np.maximum(hit, 1e-9)).mean()
         return float(loss), float((proba.argmax(axis=1) == reference).mean())
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, part: Part, device: torch.device | None = None) -> FloatArray:
+    """Probabilities (n_slices, n_classes) of the part's slices, in their order."""
+    network.eval()
+    logits = [network(torch.from_numpy(X).to(device)) for X, _ in part.batches(_VALID_BATCH)]
+    proba: FloatArray = torch.cat(logits).float().softmax(dim=1).cpu().numpy()
+    return proba
 
 
 def track_means(proba: FloatArray, part: Part) -> tuple[FloatArray, np.ndarray[Any, Any]]:

@@ -244,7 +244,7 @@ def _range(path: str, given: Any, where: str) -> Range:
         for end in ("low", "high"):
             check_value(given.get(end), float, f"{place} {end}")
         check_value(given.get("log", False), bool, f"{place} log")
-        wanted = Range(given["low"], given["high"], given.get("log", False))
+        wanted = Range(*_ends(path, given["low"], given["high"]), given.get("log", False))
         tried = (wanted.low, wanted.high)
         if not wanted.low < wanted.high or (wanted.log and wanted.low <= 0):
             raise ConfigError(f"{place} should have low below high, and both above 0 where log")
@@ -252,6 +252,15 @@ def _range(path: str, given: Any, where: str) -> Range:
     for value in tried:
         _section(section, {key: value}, where)
     return wanted
+
+
+def _ends(path: str, low: float, high: float) -> tuple[float, float]:
+    """Whole numbers stay whole unless the key takes fractions."""
+    section, _, key = path.partition(".")
+    cls = _SECTIONS[section]
+    if cls is not NetworkConfig and get_type_hints(cls).get(key) is float:
+        return float(low), float(high)
+    return low, high
 
 
 def _range_to_dict(wanted: Range) -> dict[str, Any]:

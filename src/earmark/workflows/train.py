@@ -131,7 +131,7 @@ def draft(
     )
 
 
-def require_training(request: TrainRequest) -> None:
+def require_training(recipe: TrainingRecipe, hardware: Hardware) -> None:
     """Fail before hours of listening rather than after (`ConfigError`, `MissingExtraError`)."""
     try:
         import earmark.evaluation.plots
@@ -140,10 +140,9 @@ def require_training(request: TrainRequest) -> None:
         import earmark.training.fit
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
-    recipe = request.recipe
     slice_shape = (recipe.features.n_mels, recipe.slices.n_frames)
     registry.build(recipe.network.name, *slice_shape, 2, recipe.network.options)
-    earmark.training.fit.open_fabric(request.hardware)
+    earmark.training.fit.open_fabric(hardware)
 
 
 def _train_network(
@@ -154,7 +153,7 @@ def _train_network(
     n_workers: int,
     time_limit_s: float,
 ) -> Workflow[TrainReport]:
-    require_training(request)
+    require_training(request.recipe, request.hardware)
     with FeatureStore(data_dir / "features", request.recipe.listen) as store:
         learning_set = yield from assemble(
             request.labels,
