@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from earmark.cli import classify, evaluate, look, scan, tag, train, undo
+from earmark.cli import audit, classify, duplicates, evaluate, look, scan, tag, train, tune, undo
 from earmark.cli.console import complain
 from earmark.errors import ConfigError, EarmarkError, MissingExtraError
 
@@ -15,6 +15,8 @@ app = typer.Typer(
     name="earmark",
     help="Listens to music and says its genre; fills missing genre tags, harming no file.",
     no_args_is_help=True,
+    # Rich would take "[default: …]" for markup, and swallow it.
+    rich_markup_mode="markdown",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,7 +40,7 @@ def _options(
     """Options before the verb."""
 
 
-for verb in (scan, train, evaluate, classify, look, tag, undo):
+for verb in (scan, audit, train, tune, evaluate, classify, look, duplicates, tag, undo):
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 
