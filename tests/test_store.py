@@ -91,3 +91,55 @@ def test_slices_of_another_shape_are_refused(tmp_path: Path) -> None:
         odd = Slices(np.zeros((1, 5, 6), np.uint8), np.zeros(1, np.float32), "b")
         with pytest.raises(ValueError, match="slices of 5"):
             store.add(odd)
+
+
+def test_two_programs_take_turns(tmp_path: Path) -> None:
+    script = f"""
+        import sys
+        from pathlib import Path
+        from earmark.features.store import FeatureStore
+        from tests.test_store import CONFIG, slices
+        with FeatureStore(Path({str(tmp_path)!r}), CONFIG) as store:
+            for i in range(40):
+                store.add(slices(f"{{sys.argv[1]}}{{i}}", 3, seed=i))
+                store.add(slices(f"shared{{i}}", 2, seed=100 + i))
+                store.flush()
+    """
+    program = [sys.executable, "-c", textwrap.dedent(script)]
+    running = [subprocess.Popen([*program, name]) for name in ("a", "b")]
+    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    with FeatureStore(tmp_path, CONFIG) as store:
+        for i in range(40):
+            spans = store.locate([f"a{i}", f"b{i}", f"shared{i}"])
+            for span in spans[:2]:
+                np.testing.assert_array_equal(store.read(span), slices("", 3, seed=i).X)
+            np.testing.assert_array_equal(store.read(spans[2]), slices("", 2, seed=100 + i).X)
+    assert (store.folder / "slices.u8").stat().st_size == 40 * (3 + 3 + 2) * 4 * 6
+
+
+def test_a_full_disk_is_told_and_costs_only_what_was_not_flushed(tmp_path: Path) -> None:
+    script = f"""
+        import resource, signal
+        from pathlib import Path
+        from earmark.errors import LibraryError
+        from earmark.features.store import FeatureStore
+        from tests.test_store import CONFIG, slices
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        store = FeatureStore(Path({str(tmp_path)!r}), CONFIG)
+        store.add(slices("a", 3, seed=1))
+        store.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        store.add(slices("b", 20_000, seed=2))
+        try:
+            store.flush()
+        except LibraryError as e:
+            print(e)
+    """
+    program = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert "cannot write to" in done.stdout
+    assert "make room on the disk" in done.stdout
+    with FeatureStore(tmp_path, CONFIG) as store:
+        found = store.locate(["a", "b"])
+        assert [len(span) for span in found] == [3, 0]
+        np.testing.assert_array_equal(store.read(found[0]), slices("a", 3, seed=1).X)

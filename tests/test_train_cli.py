@@ -3,25 +3,65 @@
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch", reason="needs earmark[train]")
 
 from earmark.models import bundle
+from earmark.training import recipes
+from earmark.workflows.runfolder import claimed
 from tests.audiofiles import Kind, synth, write
 from tests.cli import earmark
+from tests.trainings import on_one_core
 
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise", "Folk": "music"}
 # As people write them: all of these are one genre.
 SPELLINGS = {"Jazz": ["Jazz", "JAZZ", "(8)"], "Rock": ["rock", "(17)Rock"], "Folk": ["Folk"]}
-QUICK = ("--min-tracks", "5", "--epochs", "40", "--batch-size", "8", "--quiet")
+COMMON = ("--min-tracks", "5", "--no-fingerprints")
+SMALL = """
+description = "small slices, a small network"
+[excerpts]
+n_excerpts = 2
+excerpt_s = 1.5
+[features]
+n_mels = 32
+[slices]
+n_frames = 32
+hop_frames = 32
+[network]
+widths = [8, 16, 16, 32]
+[schedule]
+epochs = 12
+batch_size = 8
+min_steps = 12
+[augmentation]
+stretch = 0.05
+pitch_semitones = 0.5
+mixup = 0.2
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_core() -> Iterator[None]:
+    with on_one_core():
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    recipe = tmp_path_factory.mktemp("recipes") / "small.toml"
+    recipe.write_text(SMALL)
+    return ("--recipe", recipe, *COMMON, "--quiet")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +72,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(10):
             spelling = SPELLINGS[genre][i % len(SPELLINGS[genre])]
             tags = {"artist": f"{genre} artist {i // 2}", "genre": spelling}
-            y = synth(kind, 7.0, 22050, 1, seed=i)
+            y = synth(kind, 4.0, 22050, 1, seed=i)
             write(root / f"{genre}-{i}.flac", y, 22050, "flac", tags)
-    y = synth("chirp", 7.0, 22050, 1)
+    y = synth("chirp", 4.0, 22050, 1)
     write(root / "rare.flac", y, 22050, "flac", {"genre": "Polka", "artist": "P"})
     write(root / "torn.flac", y, 22050, "flac", {"genre": "Rock; Jazz", "artist": "T"})
     (root / "broken.flac").write_bytes(b"fLaC" + bytes(100))
@@ -42,12 +82,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(
+    library: Path, quick: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     out = tmp_path_factory.mktemp("models") / "toy"
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EARMARK_HOME", str(home))
-        ran = earmark("train", library, "--out", out, *QUICK)
+        ran = earmark("train", library, "--out", out, *quick)
     assert ran.code == 3, ran.err
     assert "broken.flac" in ran.err
     assert "right (95 % interval" in ran.out
@@ -92,20 +134,33 @@ def test_the_run_folder_is_complete(trained: Path) -> None:
     for name in ("settings.json", "history.csv", "scores.json", "loss.png", "confusion.png"):
         assert (run / name).stat().st_size > 0, name
     with (run / "history.csv").open(newline="") as file:
-        assert 1 <= len(list(csv.DictReader(file))) <= 40
+        assert 1 <= len(list(csv.DictReader(file))) <= 12
 
 
-def test_labels_by_folder_and_by_manifest(library: Path, tmp_path: Path) -> None:
+def test_the_recipe_as_used_is_kept(trained: Path) -> None:
+    kept = recipes.load(str(trained.with_name("toy-run") / "recipe.toml"))
+    assert kept.schedule.epochs == 12
+    assert kept.network.options == {"widths": [8, 16, 16, 32]}
+    recorded = bundle.load(trained).meta.training["recipe"]
+    assert recorded == json.loads(json.dumps({"name": "small", **kept.to_dict()}))
+
+
+def test_labels_by_folder_and_by_manifest(
+    library: Path, quick: tuple[object, ...], tmp_path: Path
+) -> None:
     root = tmp_path / "music"
     for track in library.glob("*-*.flac"):
         genre, _, number = track.stem.partition("-")
         folder = root / ("Beat" if genre == "Rock" else genre.lower())
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number}.flac").symlink_to(track)
-    quick = (*QUICK, "--epochs", "1")
-    ran = earmark("train", root, "--labels", "folders", "--out", tmp_path / "a", *quick)
+    # By the default recipe, but for one epoch only.
+    default = (*COMMON, "--epochs", "1", "--batch-size", "8", "--quiet")
+    ran = earmark("train", root, "--labels", "folders", "--out", tmp_path / "a", *default)
     assert ran.code == 0, ran.err
     assert bundle.load(tmp_path / "a").meta.labels == ("Beat", "Folk", "Jazz")
+    recorded = bundle.load(tmp_path / "a").meta.training["recipe"]
+    assert (recorded["name"], recorded["schedule"]["epochs"]) == ("cnn", 1)
 
     manifest = root / "labels.csv"
     rows = [f"{p.relative_to(root)},{p.parent.name},{p.name}" for p in root.rglob("*.flac")]
@@ -117,15 +172,32 @@ def test_labels_by_folder_and_by_manifest(library: Path, tmp_path: Path) -> None
     assert (tmp_path / "run" / "settings.json").exists()
 
 
-def test_ctrl_c_keeps_the_best_network_so_far(library: Path, tmp_path: Path) -> None:
+def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+    program = [sys.executable, "-c", "from earmark.cli import main; main()"]
+    return subprocess.Popen(
+        [*program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def wait_for(path: Path, running: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.02)
+
+
+def test_ctrl_c_keeps_the_best_network_so_far(
+    library: Path, quick: tuple[object, ...], tmp_path: Path
+) -> None:
     out = tmp_path / "model"
-    program = [sys.executable, "-c", "from earmark.cli import main; main()", "train", str(library)]
-    options = ["--out", str(out), *QUICK, "--epochs", "500", "--patience", "500"]
-    with subprocess.Popen([*program, *options], stdout=subprocess.PIPE, text=True) as running:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "model-run" / "best.pt").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    options = (*quick, "--epochs", 5000, "--patience", 5000)
+    with start("train", library, "--out", out, *options) as running:
+        wait_for(tmp_path / "model-run" / "best.pt", running)
         os.kill(running.pid, signal.SIGINT)
         told, _ = running.communicate(timeout=120)
     assert running.returncode == 130
@@ -133,26 +205,81 @@ def test_ctrl_c_keeps_the_best_network_so_far(library: Path, tmp_path: Path) -> 
     assert bundle.load(out).meta.labels == ("Folk", "Jazz", "Rock")
 
 
+def test_a_run_that_was_killed_goes_on(
+    library: Path, quick: tuple[object, ...], tmp_path: Path
+) -> None:
+    arguments = ("train", library, "--out", tmp_path / "model", *quick[:-1], "--epochs", 30)
+    with start(*arguments) as running:
+        wait_for(tmp_path / "model-run" / "last.pt", running)
+        running.kill()
+    assert running.returncode == -signal.SIGKILL
+    ran = earmark(*arguments)
+    assert ran.code == 3, ran.err
+    assert "going on after epoch" in ran.err
+    assert bundle.load(tmp_path / "model").meta.training["n_epochs"] <= 30
+
+
+def limited(n_bytes: int) -> Callable[[], None]:
+    """No file of the process can grow beyond this, as on a disk that is full."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+
+def test_a_full_disk_is_told_and_costs_nothing(
+    library: Path, quick: tuple[object, ...], tmp_path: Path
+) -> None:
+    arguments = ("train", library, "--out", tmp_path / "model", *quick)
+    # Enough for the slices, not for a checkpoint.
+    with start(*arguments, preexec_fn=limited(180_000)) as running:
+        _, told = running.communicate(timeout=120)
+    assert running.returncode == 1, told
+    assert "cannot write the checkpoint" in told
+    assert "make room and run the same command again" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "model").exists()
+    assert not list((tmp_path / "model-run").glob("*.tmp"))
+    assert earmark(*arguments, "--epochs", 1).code == 3
+
+
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "code", "complaint"),
     [
-        (("--only", "Jazz"), "fewer than two genres"),
-        (("--labels", "/no/table.csv"), "/no/table.csv cannot be read"),
-        (("--labels", "folders"), "no tracks in folders named by genre"),
+        (("--only", "Jazz"), 1, "fewer than two genres"),
+        (("--labels", "/no/table.csv"), 1, "/no/table.csv cannot be read"),
+        (("--labels", "folders"), 1, "no tracks in folders named by genre"),
+        (("--recipe", "resnet"), 2, "there is no recipe 'resnet'"),
+        (("--recipe", "head", "--epochs", "3"), 2, "there is no epochs in recipe head"),
+        (("--accelerator", "abacus"), 2, "cannot train on accelerator abacus"),
+        (("--lr", "100"), 2, "command line: [optimiser] lr is 100.0, but should be from"),
+        (("--run-dir", "/dev/null/run"), 1, "cannot write to the run folder /dev/null/run"),
     ],
 )
-def test_data_that_cannot_be_learned_from_is_told(
-    library: Path, tmp_path: Path, options: tuple[str, ...], complaint: str
+def test_what_cannot_be_learned_from_is_told(
+    library: Path,
+    quick: tuple[object, ...],
+    tmp_path: Path,
+    options: tuple[str, ...],
+    code: int,
+    complaint: str,
 ) -> None:
-    ran = earmark("train", library, "--out", tmp_path / "model", *QUICK, *options)
-    assert ran.code == 1
+    ran = earmark("train", library, "--out", tmp_path / "model", *quick, *options)
+    assert ran.code == code
     assert complaint in ran.err
     assert not (tmp_path / "model").exists()
 
 
-def test_progress_is_told_in_words(library: Path, tmp_path: Path) -> None:
-    options = ("--min-tracks", "5", "--epochs", "1", "--batch-size", "8")
-    ran = earmark("train", library, "--out", tmp_path / "model", *options)
-    assert "epoch 1: training loss " in ran.err
-    assert "tracks right (best so far)" in ran.err
-    assert "split by artist" in ran.err
+def test_an_option_that_the_network_does_not_have(
+    library: Path, quick: tuple[object, ...], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[network]\ndropuot = 0.1")
+    ran = earmark("train", library, "--out", tmp_path / "model", *quick, "--recipe", recipe)
+    assert ran.code == 2
+    assert "cnn has no option dropuot (did you mean dropout?)" in ran.err
+    assert "listening" not in ran.err
+
+
+def test_two_trainings_do_not_share_a_run_folder(library: Path, tmp_path: Path) -> None:
+    with claimed(tmp_path / "model-run"):
+        ran = earmark("train", library, "--out", tmp_path / "model", "--min-tracks", "5")
+    assert ran.code == 1
+    assert "another training is writing to" in ran.err

@@ -2,8 +2,9 @@
 
 A store is a folder with the rows in one raw file, one after the other, and ``index.sqlite``, which
 names a track only after its rows have been flushed. Whatever cuts a write off leaves at most an
-unnamed tail, which the next opening cuts away. Tracks are filed under their `audio_id`: moving,
-renaming or retagging a file costs nothing.
+unnamed tail, which the next write replaces. Tracks are filed under their `audio_id`: moving,
+renaming or retagging a file costs nothing. Several programs may use a store at once; they take
+turns to write.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import LibraryError
+from earmark.locking import lock, unlock
 from earmark.types import FloatArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -39,7 +41,7 @@ CREATE TABLE IF NOT EXISTS tracks (
 
 
 class RowStore(Generic[Scalar]):
-    """Rows of many tracks, all of one shape; one writer at a time.
+    """Rows of many tracks, all of one shape.
 
     Parameters
     ----------
@@ -80,19 +82,18 @@ class RowStore(Generic[Scalar]):
                 f"the store {folder} cannot be opened: {e}",
                 "delete the folder: it holds only what can be computed again",
             ) from e
-        self._n_rows = self._recover()
-        self._pending: list[tuple[str, int, int, int, bytes]] = []
+        self._pending: dict[str, tuple[NDArray[Scalar], FloatArray]] = {}
+        self._end()
 
-    def _recover(self) -> int:
+    def _end(self) -> int:
+        """Number of rows that the index knows of; all else in the file is nobody's."""
         row = self._db.execute("SELECT MAX(first + n_slices), MAX(n_bins) FROM tracks").fetchone()
-        n_rows, self._size = row[0] or 0, row[1] or 0
-        n_bytes = n_rows * self._row_bytes
-        if os.fstat(self._fd).st_size < n_bytes:
+        n_rows, self._size = row[0] or 0, row[1] or self._size
+        if os.fstat(self._fd).st_size < n_rows * self._row_bytes:
             raise LibraryError(
                 f"{self._data} is shorter than its index says",
                 "delete the folder: it holds only what can be computed again",
             )
-        os.ftruncate(self._fd, n_bytes)
         return n_rows
 
     @property
@@ -125,31 +126,46 @@ class RowStore(Generic[Scalar]):
         if rows.shape[1:] != self.row_shape or rows.dtype != self._dtype:
             found, wanted = (" × ".join(map(str, s)) for s in (rows.shape[1:], self.row_shape))
             raise ValueError(f"slices of {found} {rows.dtype} in a store of {wanted} {self._dtype}")
-        try:
-            os.pwrite(self._fd, np.ascontiguousarray(rows).data, self._n_rows * self._row_bytes)
-        except OSError as e:
-            raise LibraryError(
-                f"cannot write to {self._data}: {e.strerror}", "make room on the disk"
-            ) from e
-        starts = start_s.astype(np.float32).tobytes()
-        self._pending.append((audio_id, self._n_rows, len(rows), self._size, starts))
-        self._n_rows += len(rows)
+        self._pending[audio_id] = rows, start_s.astype(np.float32)
 
     def flush(self) -> None:
         """Make everything added so far durable, data before index."""
         if not self._pending:
             return
         try:
-            os.fsync(self._fd)
-            with self._db:
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO tracks VALUES (?, ?, ?, ?, ?)", self._pending
-                )
+            with self._turn():
+                self._append()
         except (OSError, sqlite3.Error) as e:
             raise LibraryError(
                 f"cannot write to {self.folder}: {e}", "make room on the disk"
             ) from e
         self._pending.clear()
+
+    def _append(self) -> None:
+        """Write what is pending behind what is there, and then name it."""
+        known = {row[0] for row in self._db.execute("SELECT audio_id FROM tracks")}
+        first = self._end()
+        os.ftruncate(self._fd, first * self._row_bytes)
+        entries = []
+        with os.fdopen(os.dup(self._fd), "wb") as file:
+            file.seek(first * self._row_bytes)
+            for audio_id, (rows, start_s) in self._pending.items():
+                if audio_id not in known:
+                    file.write(np.ascontiguousarray(rows).data)
+                    entries.append((audio_id, first, len(rows), self._size, start_s.tobytes()))
+                    first += len(rows)
+        os.fsync(self._fd)
+        with self._db:
+            self._db.executemany("INSERT INTO tracks VALUES (?, ?, ?, ?, ?)", entries)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other program writes, and keep others waiting."""
+        lock(self._fd, wait=True)
+        try:
+            yield
+        finally:
+            unlock(self._fd)
 
     def locate(self, audio_ids: Sequence[str]) -> list[NDArray[np.int64]]:
         """Row numbers of each track, to be read by `read`; empty where it is not stored."""

@@ -22,7 +22,7 @@ def recipe_key(config: ListenConfig) -> str:
 
 
 class FeatureStore(RowStore[np.uint8]):
-    """Slices (n_bins, n_frames) of many tracks under one recipe; one writer at a time.
+    """Slices (n_bins, n_frames) of many tracks under one recipe.
 
     Parameters
     ----------

@@ -26,14 +26,10 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from earmark.errors import LibraryError, TagError
+from earmark.locking import lock
 from earmark.tags.fields import Native
 from earmark.tags.files import open_regular, reason, remove_temp, sha256
 from earmark.tags.records import COLUMNS, SCHEMA, Change, Run, dump_native, read_change
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: two writers at once are not kept apart
-    fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = "journal.sqlite"
 _VERSION = 1
@@ -237,21 +233,17 @@ class Journal:
         return int(self._query("PRAGMA user_version")[0][0])
 
     def _take_lock(self) -> None:
-        if self._lock is not None or fcntl is None:
+        if self._lock is not None:
             return
         path = self.path.with_suffix(".lock")
         try:
-            lock = path.open("ab")
+            file = path.open("ab")
         except OSError as e:
             raise LibraryError(f"{path}: {reason(e)}") from e
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
-            lock.close()
-            raise LibraryError(
-                "another earmark is writing tags", "wait until it has finished"
-            ) from e
-        self._lock = lock
+        if not lock(file.fileno(), wait=False):
+            file.close()
+            raise LibraryError("another earmark is writing tags", "wait until it has finished")
+        self._lock = file
 
     def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from earmark.errors import LibraryError
 from earmark.evaluation.scores import Scores
+from earmark.locking import lock
 from earmark.training.settings import Epoch
 from earmark.workflows.learning_set import Example, LearningSet
 
@@ -44,8 +45,30 @@ def writing_to(run_dir: Path) -> Iterator[None]:
     except OSError as e:
         raise LibraryError(
             f"cannot write to the run folder {run_dir}: {e.strerror}",
-            "make room or choose another --run-dir, and run the same command again",
+            "make room or choose another folder, and run the same command again",
         ) from e
+
+
+@contextmanager
+def claimed(run_dir: Path) -> Iterator[None]:
+    """Make the folder and keep other runs out of it meanwhile.
+
+    Raises
+    ------
+    LibraryError
+        If it cannot be made, or another run is writing to it: before hours of listening rather
+        than after.
+    """
+    with writing_to(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        file = (run_dir / ".lock").open("ab")
+    with file:
+        if not lock(file.fileno(), wait=False):
+            raise LibraryError(
+                f"another training is writing to {run_dir}",
+                "wait until it has finished, or choose another folder",
+            )
+        yield
 
 
 def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningSet) -> None:

@@ -102,11 +102,12 @@ def train(
         from earmark.workflows.train_head import train_head
 
         learn = train_head
-    return (
-        yield from learn(
-            request, catalogue, data_dir, n_workers=n_workers, time_limit_s=time_limit_s
+    with runfolder.claimed(request.run_folder):
+        return (
+            yield from learn(
+                request, catalogue, data_dir, n_workers=n_workers, time_limit_s=time_limit_s
+            )
         )
-    )
 
 
 def draft(

@@ -29,9 +29,9 @@ from earmark.training.recipe import TrainingRecipe
 from earmark.training.settings import Hardware, Step
 from earmark.types import FloatArray
 from earmark.voting import decide
+from earmark.workflows import runfolder
 from earmark.workflows.events import Note, Progress, Workflow
 from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble, spans
-from earmark.workflows.runfolder import writing_to
 from earmark.workflows.train import require_training
 
 if TYPE_CHECKING:
@@ -107,9 +107,10 @@ def tune(
         If an optional dependency is not installed.
     """
     _require_tuning(request)
-    with writing_to(request.out):
-        request.out.mkdir(parents=True, exist_ok=True)
-    with FeatureStore(data_dir / "features", request.recipe.listen) as store:
+    with (
+        runfolder.claimed(request.out),
+        FeatureStore(data_dir / "features", request.recipe.listen) as store,
+    ):
         learning_set = yield from assemble(
             request.labels,
             catalogue,
@@ -123,7 +124,7 @@ def tune(
             f"{len(examples)} training tracks in {request.n_folds} folds by artist; the other"
             f" {len(learning_set.examples) - len(examples)} tracks are left for `train`"
         )
-        with writing_to(request.out):
+        with runfolder.writing_to(request.out):
             _write_folds(request.out, examples, numbers, learning_set.labels)
         folds = list(_folds(store, examples, numbers, request.n_folds))
         return (yield from search(request, folds, learning_set.labels))
@@ -203,7 +204,7 @@ def search(
     best, outcomes = found.best, found.outcomes
     if not outcomes:
         raise KeyboardInterrupt
-    with writing_to(request.out):
+    with runfolder.writing_to(request.out):
         recipe = _write_results(request, outcomes, best)
     return TuneReport(best, recipe, outcomes, interrupted)
 
