@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from earmark.evaluation.plots import BLUE, GREY, ORANGE
 
@@ -60,6 +60,7 @@ def _history(axes: Axes, tried: Sequence[Tried]) -> None:
         best = np.fmax.accumulate(whole[first:])
         axes.step(numbers[first:], best, color=GREY, where="post", label="best so far")
     axes.set(xlabel="trial", ylabel="macro-F1")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
 
 
