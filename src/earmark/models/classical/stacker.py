@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ class FittedStacker:
     ----------
     stacker : Stacker
     penalty : float
-        The one with the lowest loss on artists left out.
+        Chosen by the loss on artists left out.
     proba : ndarray, shape (n_tracks, n_classes)
         What stackers that had not seen the track's artist said of it; NaN for tracks of artists
         who are in every training (see `earmark.models.classical.folds`).
@@ -86,12 +86,23 @@ def fit_stacker(
             for track in outside:
                 held_out[penalty][track] = stacking.predict(stacker, probas[track])
 
-    def loss(penalty: float) -> float:
-        hit = held_out[penalty][dealt, y[dealt]]
-        return float(-np.log(np.maximum(hit, 1e-12)).mean())
+    losses = {
+        penalty: -np.log(np.maximum(proba[dealt, y[dealt]], 1e-12))
+        for penalty, proba in held_out.items()
+    }
+    chosen = _simplest(losses)
+    return FittedStacker(_fit(X, y, chosen), chosen, held_out[chosen])
 
-    best = min(PENALTIES, key=loss)
-    return FittedStacker(_fit(X, y, best), best, held_out[best])
+
+def _simplest(losses: Mapping[float, FloatNumbers]) -> float:
+    """The largest penalty whose loss is within one standard error of the lowest.
+
+    `losses` has one loss a track. Few tracks make the lowest loss a matter of luck; the vote by
+    mean, which is where large penalties lead, is not to be given up for that.
+    """
+    best = min(losses.values(), key=np.mean)
+    excess = {penalty: loss - best for penalty, loss in losses.items()}
+    return max(p for p, x in excess.items() if x.mean() <= x.std() / np.sqrt(len(x)))
 
 
 def _fit(X: FloatNumbers, y: NDArray[np.int64], penalty: float) -> Stacker:
