@@ -67,6 +67,7 @@ def test_two_chosen_genres_contradict_each_other() -> None:
     choice = choose_labels(tracks((3, "Rock"), (3, "Jazz"), (2, "Rock; Jazz")), min_tracks=3)
     assert choice.counts == {"Jazz": 3, "Rock": 3}
     assert choice.n_ambiguous == 2
+    assert choice.ambiguous == {6: ("Jazz", "Rock"), 7: ("Jazz", "Rock")}
 
 
 def test_a_genre_that_was_not_chosen_contradicts_nothing() -> None:

@@ -22,7 +22,7 @@ def test_importing_earmark_loads_only_the_standard_library() -> None:
     assert {m for m in extra if not m.startswith("_")} == {"earmark"}
 
 
-@pytest.mark.parametrize("verb", ["", "classify", "scan", "tag", "train", "undo"])
+@pytest.mark.parametrize("verb", ["", "audit", "classify", "scan", "tag", "train", "undo"])
 def test_help_loads_nothing_heavy(verb: str) -> None:
     code = (
         "from earmark.cli import main\n"
@@ -42,6 +42,8 @@ def test_help_loads_nothing_heavy(verb: str) -> None:
         "earmark.workflows.apply",
         "earmark.workflows.scan",
         "earmark.workflows.train",
+        "earmark.workflows.train_head",
+        "earmark.workflows.audit",
         "earmark.models.runtime",
         "earmark.features.listen",
     ],
