@@ -7,6 +7,8 @@ computed on slices is done for the whole batch at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,38 +43,45 @@ class Augmenter:
 
     def __call__(self, X: Tensor, rng: np.random.Generator) -> Tensor:
         """Changed slices, float (n, n_bins, n_frames); `X` itself may be changed too."""
-        config, n = self.config, len(X)
+        config = self.config
 
-        def drawn(low: float, high: float) -> NDArray[np.float64]:
-            """One value a slice; NaN where the slice is spared."""
-            values = rng.uniform(low, high, n)
-            return np.where(rng.random(n) < config.probability, values, np.nan)
+        def on_some(change: Callable[[Tensor], Tensor]) -> None:
+            chosen = torch.from_numpy(np.flatnonzero(rng.random(len(X)) < config.probability))
+            if len(chosen):
+                X[chosen] = change(X[chosen])
 
-        if config.stretch:
-            rate = drawn(1 - config.stretch, 1 + config.stretch)
-            X = stretch(X, np.nan_to_num(rate, nan=1.0), rng)
-        if config.pitch_semitones:
-            semitones = drawn(-config.pitch_semitones, config.pitch_semitones)
-            X = shift_pitch(X, np.nan_to_num(semitones), self.features)
+        def drawn(low: float, high: float, part: Tensor) -> NDArray[np.float64]:
+            return rng.uniform(low, high, len(part))
+
+        if (most := config.stretch) > 0:
+            on_some(lambda part: stretch(part, drawn(1 - most, 1 + most, part), rng))
+        if (semitones := config.pitch_semitones) > 0:
+            on_some(
+                lambda part: shift_pitch(part, drawn(-semitones, semitones, part), self.features)
+            )
         if config.snr_db:
-            snr_db = np.nan_to_num(drawn(*config.snr_db), nan=np.inf)
-            X = add_noise(X, self._draw_noise(X, rng), snr_db, self._step_db)
-        if config.gain_db:
-            gain_db = np.nan_to_num(drawn(-config.gain_db, config.gain_db))
-            X = X + torch.from_numpy(gain_db / self._step_db).to(X)[:, None, None]
+            low, high = config.snr_db
+            on_some(lambda part: self._with_noise(part, drawn(low, high, part), rng))
+        if (gain_db := config.gain_db) > 0:
+            on_some(lambda part: part + self._levels(drawn(-gain_db, gain_db, part)))
         if config.snr_db or config.gain_db:
-            X = X.clamp_(0.0, _TOP)
+            X.clamp_(0.0, _TOP)
         if config.mask_frames or config.mask_bins:
-            X = mask(X, config.mask_frames, config.mask_bins, rng)
+            return mask(X, config.mask_frames, config.mask_bins, rng)
         return X
 
-    def _draw_noise(self, X: Tensor, rng: np.random.Generator) -> Tensor:
+    def _levels(self, db: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(db / self._step_db).float()[:, None, None]
+
+    def _with_noise(
+        self, X: Tensor, snr_db: NDArray[np.float64], rng: np.random.Generator
+    ) -> Tensor:
+        """With white or pink noise from a random place."""
         n_colours, _, length = self._noise.shape
-        colour = rng.integers(n_colours, size=len(X))
-        start = rng.integers(length - X.shape[2] + 1, size=len(X))
-        windows = self._noise.unfold(2, X.shape[2], 1)
-        chosen: Tensor = windows[torch.from_numpy(colour), :, torch.from_numpy(start)]
-        return chosen.to(X.device)
+        colour = torch.from_numpy(rng.integers(n_colours, size=len(X)))
+        start = torch.from_numpy(rng.integers(length - X.shape[2] + 1, size=len(X)))
+        noise = self._noise.unfold(2, X.shape[2], 1)[colour, :, start]
+        return add_noise(X, noise, snr_db, self._step_db)
 
 
 def stretch(X: Tensor, rate: NDArray[np.float64], rng: np.random.Generator) -> Tensor:
@@ -135,7 +144,6 @@ def add_noise(X: Tensor, noise: Tensor, snr_db: NDArray[np.float64], step_db: fl
     noise : Tensor of float, shape (n, n_bins, n_frames)
         Power.
     snr_db : ndarray, shape (n,)
-        Infinite where none is to be added.
     """
     to_log = step_db / 10 * np.log(10.0)
     # Relative to the slice's highest level, so that no power overflows.
