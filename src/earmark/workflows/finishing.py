@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from earmark.evaluation.votes import compare_votes
 from earmark.features.store import FeatureStore
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle, BundleMeta
-from earmark.models.classical.stacker import FittedStacker, fit_stacker
 from earmark.models.runtime import Classifier
 from earmark.types import FloatArray
 from earmark.voting import decide
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.learning_set import Example, LearningSet, spans
+
+if TYPE_CHECKING:
+    from earmark.models.classical.stacker import FittedStacker
 
 LogitsOf: TypeAlias = Callable[[Sequence[Example]], list[FloatArray]]
 """Gives the logits (n_slices, n_classes) of each track."""
@@ -103,6 +105,8 @@ def calibrated(
 def _learned_decision(
     probas: Sequence[FloatArray], examples: Sequence[Example], meta: BundleMeta
 ) -> Workflow[FittedStacker | None]:
+    from earmark.models.classical.stacker import fit_stacker
+
     genres, groups = [e.genre for e in examples], [e.group for e in examples]
     try:
         return fit_stacker(probas, genres, groups, len(meta.labels))

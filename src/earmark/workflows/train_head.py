@@ -70,7 +70,8 @@ def train_head(
 def require_head() -> None:
     """Fail before listening rather than after (`MissingExtraError`)."""
     try:
-        import earmark.models.classical.graft  # noqa: F401
+        import earmark.models.classical.graft
+        import earmark.models.classical.stacker  # noqa: F401
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "scikit-learn", "head") from e
 

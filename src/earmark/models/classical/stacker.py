@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from earmark import stacking
 from earmark.errors import DataError
@@ -76,8 +77,16 @@ def fit_stacker(
     if len(np.unique(y)) < n_classes:
         raise DataError("some genre has no validation track")
     fold = folds(y, groups, _N_FOLDS, seed)
-    dealt = np.flatnonzero(fold >= 0)
     X = np.array([stacking.features(proba) for proba in probas])
+    with threadpool_limits(1):  # as for heads: small matrices only wait for a second thread
+        return _chosen(X, y, probas, fold)
+
+
+def _chosen(
+    X: FloatNumbers, y: NDArray[np.int64], probas: Sequence[FloatArray], fold: NDArray[np.int64]
+) -> FittedStacker:
+    """The stacker of all tracks, with the penalty that suits artists left out."""
+    n_classes, dealt = X.shape[1], np.flatnonzero(fold >= 0)
     held_out = {penalty: np.full((len(y), n_classes), np.nan) for penalty in PENALTIES}
     for i in range(fold.max() + 1):
         inside, outside = fold != i, np.flatnonzero(fold == i).tolist()
