@@ -1,11 +1,12 @@
 """Wrong labels planted among real ones: how many does `earmark audit` list, and how far up?
 
-    python -m benchmarks.audit MANIFEST.csv [--root DIR] [--backbone MODEL] [--share 0.05]
+    python -m benchmarks.audit [MANIFEST.csv] [--root DIR] [--backbone MODEL] [--share 0.05]
                                [--seeds 5]
 
 The manifest has the columns path, genre and artist; paths are relative to DIR (by default its
 folder). For each seed, a share of the tracks gets another of the manifest's genres. Labels that
-were wrong before count as mistakes of the audit.
+were wrong before count as mistakes of the audit. Without a manifest, and without the music that
+the developers measure on, there is nothing to do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from earmark import config
+from earmark.genres.names import canonical
 from earmark.library import Catalogue
 from earmark.workflows.audit import AuditReport, AuditRequest, audit
 from earmark.workflows.events import run
@@ -26,15 +28,20 @@ from earmark.workflows.learning_set import LabelRequest
 
 MIN_TRACKS = 20
 
+_USUAL = Path("../shared/data/manifest.csv")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=Path)
+    parser.add_argument("manifest", type=Path, nargs="?", default=_USUAL)
     parser.add_argument("--root", type=Path)
     parser.add_argument("--backbone", default="", help="default: the model that is shipped")
     parser.add_argument("--share", type=float, default=0.05, help="of wrong labels")
     parser.add_argument("--seeds", type=int, default=5)
     chosen = parser.parse_args()
+    if not chosen.manifest.exists():
+        print(f"skipped: there is no {chosen.manifest}")
+        return
     rows = _rows(chosen.manifest, chosen.root or chosen.manifest.parent)
     figures: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -62,7 +69,8 @@ def _rows(manifest: Path, root: Path) -> list[tuple[str, str, str]]:
     """Path, genre and artist of the tracks whose genre is not rare."""
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = [
-            (str(root / row["path"]), row["genre"], row["artist"]) for row in csv.DictReader(file)
+            (str((root / row["path"]).resolve()), canonical(row["genre"]), row["artist"])
+            for row in csv.DictReader(file)
         ]
     counts = Counter(genre for _, genre, _ in rows)
     return [row for row in rows if counts[row[1]] >= MIN_TRACKS]
