@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("earmark", deadline=None)
+hypothesis.settings.load_profile("earmark")
 
 # One thread a process: several that train on a busy machine wait for each other's threads. Read
 # when torch and numpy are first imported, by the processes that tests start too.

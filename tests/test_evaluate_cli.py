@@ -66,6 +66,8 @@ def test_a_model_is_measured_on_what_it_has_not_learned_from(
     assert found["track"]["accuracy"]["value"] >= 0.75  # type: ignore[index]
     assert {kind for method in found["unknown"] for kind in method["kinds"]} == {"Polka"}  # type: ignore[attr-defined]
     assert found["nonmusic"]
+    assert {"mean", "majority", "confident"} <= set(found["votes"])  # type: ignore[call-overload]
+    assert found["votes"]["mean"]["accuracy"] == found["track"]["accuracy"]  # type: ignore[index]
     for name in ("report.html", "report.md"):
         assert "toy" in (out / name).read_text()
 

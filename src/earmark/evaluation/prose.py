@@ -44,6 +44,7 @@ def compose(evaluations: Sequence[Evaluation], title: str, command: str) -> list
     for number, evaluation in enumerate(evaluations, start=1):
         blocks += _measured(evaluation)
         blocks += _scores(evaluation)
+        blocks += _votes(evaluation)
         blocks += _genres(evaluation, number)
         blocks += _confidence(evaluation, number)
         blocks += _rejection(evaluation, number)
@@ -144,6 +145,19 @@ def _scores(e: Evaluation) -> Iterator[Block]:
     rows.append(("baseline: always the commonest genre", _percent(e.baselines["majority"]), ""))
     rows.append(("baseline: guessing", _percent(e.baselines["chance"]), ""))
     yield Table(("score", f"tracks (n = {e.n_tracks})", f"slices (n = {e.n_slices})"), tuple(rows))
+
+
+def _votes(e: Evaluation) -> Iterator[Block]:
+    if not e.votes:
+        return
+    yield Heading(3, "Ways to decide")
+    yield Paragraph(
+        "The same slices, decided about in other ways: by their mean, by majority, by those that"
+        " are sure, and by what was learned from the validation tracks (stacker), where there"
+        " were enough of them."
+    )
+    rows = [(mode, shown(s["accuracy"]), shown(s["macro_f1"])) for mode, s in e.votes.items()]
+    yield Table(("vote", "tracks right", "macro-F1"), tuple(rows))
 
 
 def _genres(e: Evaluation, number: int) -> Iterator[Block]:

@@ -93,6 +93,8 @@ class Evaluation:
     risk_coverage : RiskCoverage
     unknown, nonmusic : tuple of Detection
         By method; empty where not measured.
+    votes : dict of str to dict of str to Score
+        ``accuracy`` and ``macro_f1`` of the ways to decide that were compared, by mode.
     warnings : tuple of str
         What a reader of the scores must know.
     """
@@ -115,6 +117,7 @@ class Evaluation:
     risk_coverage: RiskCoverage
     unknown: tuple[Detection, ...] = ()
     nonmusic: tuple[Detection, ...] = ()
+    votes: dict[str, dict[str, Score]] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -155,6 +158,7 @@ def evaluate(
     split: str = "",
     unknown: Sequence[Detection] = (),
     nonmusic: Sequence[Detection] = (),
+    votes: Mapping[str, Judged] | None = None,
     warnings: Sequence[str] = (),
     n_resamples: int = 1000,
 ) -> Evaluation:
@@ -168,6 +172,8 @@ def evaluate(
         As in `Evaluation`; a `protocol` of `PROTOCOLS` that leaks is warned of.
     unknown, nonmusic : sequence of Detection
         Measured beforehand by `earmark.evaluation.unknown.evaluate`.
+    votes : mapping of str to Judged, optional
+        The same tracks, decided about in other ways, by mode.
     warnings : sequence of str
         Of what the caller knows; those that the scores themselves call for are added.
 
@@ -223,8 +229,14 @@ def evaluate(
         risk_coverage=rejection.risk_coverage_curve(judged.confidence, correct),
         unknown=tuple(unknown),
         nonmusic=tuple(nonmusic),
+        votes={mode: _compared(other, groups, bootstrap) for mode, other in (votes or {}).items()},
     )
     return dataclasses.replace(evaluation, warnings=(*warnings, *_warnings(evaluation)))
+
+
+def _compared(judged: Judged, groups: NDArray[np.int64], bootstrap: Bootstrap) -> dict[str, Score]:
+    scores = metrics.evaluate(judged.reference, judged.estimated, judged.proba, groups, bootstrap)
+    return {name: scores[name] for name in ("accuracy", "macro_f1")}
 
 
 def _warnings(evaluation: Evaluation) -> list[str]:

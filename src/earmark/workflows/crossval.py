@@ -27,6 +27,7 @@ from earmark.workflows.evaluate import (
     answer,
     detection,
     judged,
+    judged_by_all,
     nonmusic_answers,
 )
 from earmark.workflows.events import Note, Workflow
@@ -143,6 +144,7 @@ def cross_validate(
 def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workflow[Evaluation]:
     request = run.request
     parts: list[Judged] = []
+    votes: list[dict[str, Judged]] = []
     shows: list[tuple[Answers, Mapping[str, Answers]]] = []
     for fold in range(max(request.n_folds, 1)):
         split = dataclasses.replace(
@@ -152,6 +154,7 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
         bundle, examples = yield from run.trained(name, _with_split(request.training, split))
         known = yield from run.answers(bundle, examples)
         parts.append(judged(known, bundle.meta.labels, bundle.meta.vote))
+        votes.append(judged_by_all(known, bundle.meta.labels, bundle.meta.vote))
         shows.append((known, nonmusic_answers(bundle)))
     folds = f"{request.n_folds}-fold cross-validation, " if request.n_folds else "one split, "
     return results.evaluate(
@@ -162,6 +165,11 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
         protocol=protocol,
         split=f"{folds}seed {request.training.labels.split.seed}",
         unknown=unknown,
+        votes={
+            mode: Judged.joined([each[mode] for each in votes])
+            for mode in votes[0]
+            if all(mode in each for each in votes)
+        },
         nonmusic=[detection(shows, method) for method in METHODS],
     )
 

@@ -5,9 +5,11 @@ Every track is judged as `classify` judges it: the same listening, the same bund
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from earmark.genres.labels import choose_labels, choose_values
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
-from earmark.types import Excerpt, FloatArray, VoteConfig
+from earmark.types import Excerpt, FloatArray, VoteConfig, VoteMode
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.judging import judge_all
 from earmark.workflows.learning_set import LabelRequest, gather, short_hash
@@ -116,6 +118,7 @@ def evaluate_bundle(
         data=request.root,
         protocol="artist" if "learned" in bundle.meta.data else "unknown",
         split="tracks and artists that the model has not learned from",
+        votes=judged_by_all(known, bundle.meta.labels, vote),
         unknown=detect(known, _kinds(unknown)) if unknown.subjects else (),
         nonmusic=detect(known, nonmusic_answers(bundle)),
         warnings=()
@@ -158,6 +161,14 @@ def judged(known: Answers, labels: Sequence[str], vote: VoteConfig) -> Judged:
         labels,
         vote,
     )
+
+
+def judged_by_all(known: Answers, labels: Sequence[str], vote: VoteConfig) -> dict[str, Judged]:
+    """As `judged`, by every mode; by a stacker where the vote has one."""
+    modes: list[VoteMode] = [
+        mode for mode in get_args(VoteMode) if mode != "stacker" or vote.stacker
+    ]
+    return {mode: judged(known, labels, dataclasses.replace(vote, mode=mode)) for mode in modes}
 
 
 def detect(known: Answers, kinds: Mapping[str, Answers]) -> tuple[Detection, ...]:
