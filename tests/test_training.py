@@ -1,5 +1,6 @@
 """The training loop, its checkpoints and the export; on slices whose genres are patterns."""
 
+import json
 import resource
 import signal
 import subprocess
@@ -207,6 +208,12 @@ class TestSettings:
             ConfigError, match=f"cannot train on accelerator {hardware.accelerator}"
         ):
             next(fit(*parts, 3, QUICK, tmp_path, hardware))
+
+    def test_several_devices(self, tmp_path: Path) -> None:
+        command = [sys.executable, "-m", "tests.trainings", str(tmp_path), "devices", "2"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert len(json.loads(done.stdout)) == QUICK.schedule.epochs
+        assert max(json.loads(done.stdout)) == 1.0
 
     def test_all_usable_cores_are_used(
         self, parts: tuple[Part, Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,7 +1,8 @@
 """A quick training on slices whose genres are patterns; as a program, one that can be killed.
 
 ``python -m tests.trainings FOLDER OPERATION N`` trains in FOLDER and SIGKILLs itself at the N-th
-call of OPERATION: ``read`` (a batch of slices) or ``replace`` (a checkpoint).
+call of OPERATION: ``read`` (a batch of slices) or ``replace`` (a checkpoint). With ``devices`` for
+OPERATION, it trains on N processors.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from earmark.features.store import FeatureStore
 from earmark.training.data import Part
 from earmark.training.fit import Fitted, fit
 from earmark.training.recipe import TrainingRecipe
+from earmark.training.settings import Hardware
 from earmark.types import Slices
 
 T = TypeVar("T")
@@ -80,9 +82,9 @@ def drain(flow: Generator[Any, None, T]) -> T:
             return result
 
 
-def train(folder: Path) -> Fitted:
+def train(folder: Path, hardware: Hardware | None = None) -> Fitted:
     with FeatureStore(folder / "store", QUICK.listen) as store:
-        return drain(fit(*fill(store), 3, QUICK, folder / "run"))
+        return drain(fit(*fill(store), 3, QUICK, folder / "run", hardware))
 
 
 def kill_at(n: int, operation: Callable[..., T]) -> Callable[..., T]:
@@ -100,6 +102,10 @@ def kill_at(n: int, operation: Callable[..., T]) -> Callable[..., T]:
 
 
 if __name__ == "__main__":
+    if sys.argv[2] == "devices":
+        fitted = train(Path(sys.argv[1]), Hardware("cpu", int(sys.argv[3])))
+        print([epoch.valid_accuracy for epoch in fitted.history])  # noqa: T201
+        sys.exit()
     owner = {"read": FeatureStore, "replace": type(Path())}[sys.argv[2]]
     setattr(owner, sys.argv[2], kill_at(int(sys.argv[3]), getattr(owner, sys.argv[2])))
     train(Path(sys.argv[1]))

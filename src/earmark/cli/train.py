@@ -58,6 +58,7 @@ def command(
     """
     from earmark.training.settings import Hardware
     from earmark.workflows.learning_set import LabelRequest
+    from earmark.workflows.runfolder import is_helper
     from earmark.workflows.splitting import SplitRequest
     from earmark.workflows.train import TrainRequest, train
 
@@ -102,7 +103,7 @@ def command(
             n_workers=chosen.n_workers,
             time_limit_s=chosen.time_limit_s,
         )
-        report, n_skipped = follow(flow, quiet=quiet)
+        report, n_skipped = follow(flow, quiet=quiet or is_helper())
     scores = report.scores
     low, high = scores["accuracy_interval_95"]
     console = out()

@@ -38,7 +38,6 @@ def command(
     seed: learning.Seed = None,
     precision: learning.Precision = "32-true",
     accelerator: learning.Accelerator = "auto",
-    devices: learning.Devices = 1,
     workers: options.Workers = None,
     time_limit: options.TimeLimit = None,
     config: options.Config = None,
@@ -74,7 +73,7 @@ def command(
         ),
         out=output,
         recipe=how,
-        hardware=Hardware(accelerator, devices, precision),
+        hardware=Hardware(accelerator, 1, precision),
         n_trials=trials,
         n_folds=folds,
     )

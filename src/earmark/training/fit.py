@@ -6,6 +6,7 @@ killed goes on from its last epoch to the very result it would have had.
 
 from __future__ import annotations
 
+import sys
 import time
 import zlib
 from collections.abc import Generator
@@ -23,7 +24,7 @@ from earmark.errors import ConfigError, DataError, LibraryError
 from earmark.models import registry
 from earmark.training import checkpoints
 from earmark.training.augment import Augmenter, mixup
-from earmark.training.data import Part, ahead
+from earmark.training.data import IntArray, Part, ahead
 from earmark.training.recipe import TrainingRecipe
 from earmark.training.settings import Epoch, Hardware, Remark, ScheduleConfig, Step
 from earmark.types import FloatArray
@@ -93,6 +94,9 @@ def fit(
         if not state.history:
             raise
         interrupted = True
+    if not state.fabric.is_global_zero:
+        # One process for each device, all started by the same command: one is enough to go on.
+        sys.exit()
     return Fitted(state.best_network(), state.history, interrupted)
 
 
@@ -111,6 +115,7 @@ class _TrainState:
         self.recipe, self.run_dir = recipe, run_dir
         torch.set_num_threads(usable_cores())
         self.fabric = open_fabric(hardware)
+        self.fabric.launch()
         torch.manual_seed(recipe.seed)
         n_bins, n_frames = next(train.batches(1))[0].shape[1:]
         self.shape = (n_bins, n_frames, n_classes)
@@ -160,7 +165,9 @@ class _TrainState:
             "optimiser": self.optimiser.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
         }
-        checkpoints.save(self.run_dir, state, best)
+        if self.fabric.is_global_zero:
+            checkpoints.save(self.run_dir, state, best)
+        self.fabric.barrier()
 
     def best_network(self) -> nn.Module:
         network = self._fresh_network()
@@ -172,11 +179,11 @@ class _TrainState:
         started = time.monotonic()
         rng = np.random.default_rng((self.recipe.seed, self.epoch))
         torch.manual_seed(self.recipe.seed * 100_003 + self.epoch)
-        order = train.shuffled(schedule.batch_size, schedule.min_steps, rng)
-        n_steps = -(-len(order) // schedule.batch_size)
+        order, size = self._mine(train.shuffled(schedule.batch_size, schedule.min_steps, rng))
+        n_steps = -(-len(order) // size)
         self.network.train()
         total = wait_s = 0.0
-        batches = ahead(train.batches(schedule.batch_size, order))
+        batches = ahead(train.batches(size, order))
         for step in range(n_steps):
             asked = time.monotonic()
             X, reference = next(batches)
@@ -187,7 +194,7 @@ class _TrainState:
             total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(reference), rng)
             yield Step(self.epoch + 1, step + 1, n_steps)
         loss, accuracy = self._validate(valid)
-        train_loss = total / n_steps
+        train_loss, loss, accuracy = self.fabric.broadcast((total / n_steps, loss, accuracy))
         if not np.isfinite([train_loss, loss]).all():
             raise DataError("the loss is no longer a number", "lower the learning rate")
         best = loss < min((e.valid_loss for e in self.history), default=np.inf)
@@ -196,6 +203,15 @@ class _TrainState:
         self.history.append(Epoch(self.epoch, train_loss, loss, accuracy, seconds, wait_s, best))
         self._save(best)
         yield self.history[-1]
+
+    def _mine(self, order: IntArray) -> tuple[IntArray, int]:
+        """Of the order, what this process learns from, and how many slices at a time."""
+        n, rank = self.fabric.world_size, self.fabric.global_rank
+        if n == 1:
+            return order, self.recipe.schedule.batch_size
+        size = max(2, self.recipe.schedule.batch_size // n)
+        # Whole batches only: all processes have to take the same number of steps.
+        return order[: len(order) // (n * size) * n * size][rank::n], size
 
     def _learn(self, X: Tensor, reference: Tensor, rng: np.random.Generator) -> float:
         optimiser, device = self.recipe.optimiser, self.fabric.device

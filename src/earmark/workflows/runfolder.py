@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -49,6 +50,11 @@ def writing_to(run_dir: Path) -> Iterator[None]:
         ) from e
 
 
+def is_helper() -> bool:
+    """Whether this is one of the processes that Lightning has started for further devices."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
 @contextmanager
 def claimed(run_dir: Path) -> Iterator[None]:
     """Make the folder and keep other runs out of it meanwhile.
@@ -59,6 +65,9 @@ def claimed(run_dir: Path) -> Iterator[None]:
         If it cannot be made, or another run is writing to it: before hours of listening rather
         than after.
     """
+    if is_helper():
+        yield
+        return
     with writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         file = (run_dir / ".lock").open("ab")
