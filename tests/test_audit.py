@@ -247,6 +247,24 @@ def test_a_model_can_judge(library: Path, bins: Path, home: Path, tmp_path: Path
     assert kinds(report)["copy-a"] == ["copies"]
 
 
+def test_labels_that_cannot_be_judged_leave_the_other_findings(
+    bins: Path, tmp_path: Path, home: Path
+) -> None:
+    for genre in ("Jazz", "Folk"):
+        for i in range(3):
+            # The same recordings under both genres: none is left to learn from.
+            track(tmp_path, f"{genre}-{i}.flac", genre, "music", i, f"{genre} artist {i}")
+    arguments = (tmp_path, "--backbone", bins, "--min-tracks", "3", "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EARMARK_HOME", str(home))
+        ran = earmark("audit", *arguments, "--workers", "1")
+    assert ran.code == 0
+    assert "labels cannot be judged: fewer than two genres" in ran.err
+    report = json.loads(ran.out)
+    assert report["n_judged"] == 0
+    assert list(kinds(report).values()) == [["copies"]] * 6
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [

@@ -136,7 +136,7 @@ def audit(
     Raises
     ------
     DataError
-        If there are too few genres or artists to judge by.
+        If there are fewer than two genres.
     MissingExtraError
         If scikit-learn is needed and not installed.
     """
@@ -211,20 +211,32 @@ class _Audit:
             heard = yield from self._heard(hearing)
             rows = [_Row(*self.labelled[path], name) for path, name in sorted(heard.items())]
             rows = self._sound(self._without_contradictions(rows), store)
-            self._check_genres(rows)
             found = store.locate([row.audio_id for row in rows])
-            slices = store.embeddings(np.concatenate(found))
-        data = Tracks(slices, [len(span) for span in found], [row.genre for row in rows])
+            slices = store.embeddings(np.concatenate([np.empty(0, np.int64), *found]))
+        judge = (
+            f"{self.request.n_folds}-fold cross-validation by artist,"
+            f" on backbone {backbone.meta.name}"
+        )
+        proba = np.full((len(rows), len(self.names)), np.nan)
+        # Genres that have lost all their tracks are no choice.
+        left, genres = np.unique([row.genre for row in rows], return_inverse=True)
         groups = [row.track.group("artist") for row in rows]
-        held_out = hold_out(data, groups, len(self.names), self.request.n_folds)
+        try:
+            if len(left) < 2:
+                raise DataError("fewer than two genres have tracks that can be used")
+            data = Tracks(slices, [len(span) for span in found], genres.tolist())
+            held_out = hold_out(data, groups, len(left), self.request.n_folds)
+        except DataError as e:
+            yield Note(f"labels cannot be judged: {e.reason}")
+            return rows, proba, judge
+        proba[:] = 0.0
+        proba[:, left] = held_out.proba
         n_alone = int(np.isnan(held_out.proba[:, 0]).sum())
         if n_alone:
             yield Note(
                 f"{n_alone} tracks cannot be judged: their artists have a genre to themselves"
             )
-        n_folds = self.request.n_folds
-        judge = f"{n_folds}-fold cross-validation by artist, on backbone {backbone.meta.name}"
-        return rows, held_out.proba, judge
+        return rows, proba, judge
 
     def _sound(self, rows: Sequence[_Row], store: EmbeddingStore) -> list[_Row]:
         """Note what is odd about the sound itself; the rows that there are numbers for."""
@@ -239,15 +251,6 @@ class _Audit:
             else:
                 self._add(row.track.path, "numbers", "the backbone's embedding is not finite")
         return kept
-
-    def _check_genres(self, rows: Sequence[_Row]) -> None:
-        held = {row.genre for row in rows}
-        gone = [name for i, name in enumerate(self.names) if i not in held]
-        if gone:
-            raise DataError(
-                f"no track of {', '.join(gone)} is left to judge by",
-                "see the reasons above, or leave the genre out with --only",
-            )
 
     def _by_model(self, model: Bundle) -> Workflow[tuple[list[_Row], NDArray[np.float64], str]]:
         judging = judge_all(
