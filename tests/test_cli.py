@@ -123,7 +123,7 @@ def test_classify_hears_a_moved_and_retagged_file_only_once(library: Path) -> No
     first = json.loads(earmark("classify", library / "four.m4a", "--json").out)["tracks"][0]
     moved = library / "First" / "moved.m4a"
     shutil.move(library / "four.m4a", moved)
-    tags = mutagen.File(moved, easy=True)  # type: ignore[attr-defined]
+    tags = mutagen.File(moved, easy=True)
     tags["title"] = "Moved"
     tags.save()
     again = json.loads(earmark("classify", moved, "--json").out)["tracks"][0]
@@ -173,7 +173,7 @@ def test_tag_apply_fills_only_what_is_missing_and_undo_is_exact(library: Path) -
     changed = {name for name in before if before[name] != after[name]}
     assert set(after) == set(before)
     assert {Path(name).suffix for name in changed} == {".ogg", ".m4a", ".wav"}
-    assert mutagen.File(library / "four.m4a").tags["©gen"][0]  # type: ignore[attr-defined]
+    assert mutagen.File(library / "four.m4a").tags["©gen"][0]
     assert "0 to write" in earmark("tag", library, "--min-confidence", "0", "--apply").out
 
     undone = earmark("undo")
@@ -197,18 +197,18 @@ def test_tag_through_a_spreadsheet(library: Path, tmp_path: Path) -> None:
         table.writerows(rows)
     ran = earmark("tag", library, "--import", sheet, "--apply")
     assert "1 files written" in ran.out, ran.err
-    assert mutagen.File(library / "four.m4a").tags["©gen"] == ["Polka", "Folk"]  # type: ignore[attr-defined]
+    assert mutagen.File(library / "four.m4a").tags["©gen"] == ["Polka", "Folk"]
 
 
 def test_tag_overwrite_and_append_are_asked_for(library: Path) -> None:
     song = library / "First" / "two.flac"
     ran = earmark("tag", song, "--append", "--min-confidence", "0", "--apply")
     assert ran.code == 0, ran.err
-    genres = mutagen.File(song)["genre"]  # type: ignore[attr-defined]
+    genres = mutagen.File(song)["genre"]
     assert genres[0] == "Rock"
     earmark("undo")
     earmark("tag", song, "--overwrite", "--min-confidence", "0", "--apply")
-    again = mutagen.File(song)["genre"]  # type: ignore[attr-defined]
+    again = mutagen.File(song)["genre"]
     assert again == [genres[-1]]
 
 
