@@ -146,6 +146,7 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
     parts: list[Judged] = []
     votes: list[dict[str, Judged]] = []
     shows: list[tuple[Answers, Mapping[str, Answers]]] = []
+    leaks: set[str] = set()
     for fold in range(max(request.n_folds, 1)):
         split = dataclasses.replace(
             request.training.labels.split, protocol=protocol, n_folds=request.n_folds, fold=fold
@@ -156,6 +157,7 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
         parts.append(judged(known, bundle.meta.labels, bundle.meta.vote))
         votes.append(judged_by_all(known, bundle.meta.labels, bundle.meta.vote))
         shows.append((known, nonmusic_answers(bundle)))
+        leaks.add(bundle.meta.data.get("backbone_leak", ""))
     folds = f"{request.n_folds}-fold cross-validation, " if request.n_folds else "one split, "
     return results.evaluate(
         Judged.joined(parts),
@@ -171,6 +173,7 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
             if all(mode in each for each in votes)
         },
         nonmusic=[detection(shows, method) for method in METHODS],
+        warnings=sorted(leaks - {""}),
     )
 
 

@@ -121,10 +121,20 @@ def evaluate_bundle(
         votes=judged_by_all(known, bundle.meta.labels, vote),
         unknown=detect(known, _kinds(unknown)) if unknown.subjects else (),
         nonmusic=detect(known, nonmusic_answers(bundle)),
-        warnings=()
-        if "learned" in bundle.meta.data
-        else ("the model does not say what it has learned from: these tracks may be among it",),
+        warnings=_unsure(bundle),
     )
+
+
+def _unsure(bundle: Bundle) -> list[str]:
+    """What is not known of what the model has learned from."""
+    if "learned" not in bundle.meta.data:
+        return ["the model does not say what it has learned from: these tracks may be among it"]
+    if not bundle.meta.data.get("backbone_known", True):
+        return [
+            "the model's backbone does not say what it has learned from: these tracks may be among"
+            " it"
+        ]
+    return []
 
 
 def answer(
