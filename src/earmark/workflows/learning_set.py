@@ -270,7 +270,8 @@ def _check_genres(rows: Sequence[_Row], labels: Sequence[str]) -> None:
     gone = [label for label in labels if label not in held]
     if gone:
         raise DataError(
-            f"no track of {', '.join(gone)} could be listened to",
+            f"no track of {', '.join(gone)} is left: they could not be listened to, or copies of"
+            " them are labelled differently",
             "see the reasons above, or leave the genre out with --only",
         )
 
