@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 
@@ -46,11 +47,11 @@ for verb in (scan, audit, train, tune, evaluate, classify, look, duplicates, tag
 
 def main() -> None:
     """Run the command line; exits with the codes of `earmark.cli`."""
-    # Music has names in every encoding: bytes that are not UTF-8 pass through as they are.
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _prepare_outputs()
     try:
         app()
+    except SystemExit as e:
+        sys.exit(_finished(e.code))
     except (ConfigError, MissingExtraError) as e:
         complain(str(e))
         sys.exit(2)
@@ -58,9 +59,47 @@ def main() -> None:
         complain(str(e))
         sys.exit(1)
     except BrokenPipeError:
-        # The reader (`| head`) has enough. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (`| head`) has enough.
+        _silence_stdout()
         sys.exit(1)
-    except KeyboardInterrupt:
+    except OSError as e:
+        _silence_stdout()
+        complain(str(e))
+        sys.exit(1)
+
+
+def _prepare_outputs() -> None:
+    """Let every file name and every sign pass, and outputs be closed."""
+    codecs.register_error("earmark", _encode_anyhow)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        getattr(sys, name).reconfigure(errors="earmark")
+
+
+def _encode_anyhow(e: UnicodeError) -> tuple[str | bytes, int]:
+    """Bytes of names that are not UTF-8 as they are; what the terminal cannot show, spelled out."""
+    assert isinstance(e, UnicodeEncodeError)
+    sign = e.object[e.start]
+    if "\udc80" <= sign <= "\udcff":
+        return bytes([ord(sign) - 0xDC00]), e.start + 1
+    return sign.encode("ascii", "backslashreplace"), e.start + 1
+
+
+def _finished(code: str | int | None) -> str | int | None:
+    """The exit code, when all that was printed has arrived."""
+    try:
+        sys.stdout.flush()
+    except OSError as e:
+        _silence_stdout()
+        if not isinstance(e, BrokenPipeError):
+            complain(f"the output could not be written: {e.strerror}")
+        return 1
+    if code == 130:
         complain("interrupted")
-        sys.exit(130)
+    return code
+
+
+def _silence_stdout() -> None:
+    """Drop what is still to be printed: Python would complain of it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
