@@ -132,5 +132,8 @@ def _is_hidden(name: str) -> bool:
 def _is_found(link: str, real_root: str) -> bool:
     """Whether a link leads to something below `real_root`, and not hidden there."""
     # Outside of it, the relative path starts with "..", which passes for hidden.
-    relative = os.path.relpath(os.path.realpath(link), real_root)
+    try:
+        relative = os.path.relpath(os.path.realpath(link), real_root)
+    except OSError:  # a link that may not be read
+        return False
     return os.path.exists(link) and not any(map(_is_hidden, relative.split(os.sep)))
