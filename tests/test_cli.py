@@ -139,6 +139,7 @@ def test_classify_hears_a_moved_and_retagged_file_only_once(library: Path) -> No
         (("classify", MUSIC, "--model", "/no/model"), 1, "/no/model is not a model"),
         (("tag", MUSIC, "--append", "--overwrite"), 2, "choose one of --overwrite and --append"),
         (("tag", MUSIC, "--import", "/no/plan.csv"), 2, "/no/plan.csv"),
+        (("tag", MUSIC, "--export", __file__), 2, "test_cli.py exists"),
         (("undo",), 1, "there is nothing to undo"),
         (("undo", "17"), 1, "there is no run 17"),
         (("train", MUSIC, "--out", "model", "--merge", "nonsense"), 2, "nonsense"),

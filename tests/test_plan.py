@@ -148,8 +148,8 @@ def test_a_plan_not_edited_comes_back_the_same(tmp_path: Path) -> None:
     modes: tuple[TagMode, ...] = ("fill", "overwrite", "append")
     for mode in modes:
         plan = make_plan(tracks, decisions, mode)
-        export_csv(plan, tmp_path / "plan.csv")
-        back = import_csv(tmp_path / "plan.csv", tracks)
+        export_csv(plan, tmp_path / f"{mode}.csv")
+        back = import_csv(tmp_path / f"{mode}.csv", tracks)
         assert changes(back) == changes(plan)
         assert len(changes(plan)) == (3 if mode == "fill" else 4)
         assert [i.confidence for i in back.items][:2] == [0.8, 0.8]
@@ -303,6 +303,27 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         export_csv(Plan(()), tmp_path / "no" / "plan.csv")
 
 
+def test_nothing_is_exported_over(tmp_path: Path) -> None:
+    song, link = tmp_path / "song.mp3", tmp_path / "link.csv"
+    song.write_bytes(b"sound")
+    link.symlink_to("nowhere")
+    for path in (song, link):
+        with pytest.raises(ConfigError, match="exists.*choose another name"):
+            export_csv(plan_of(track("a.mp3")), path)
+    assert song.read_bytes() == b"sound"
+    assert {path.name for path in tmp_path.iterdir()} == {"song.mp3", "link.csv"}
+
+
+def test_an_export_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(item: object) -> tuple[str, ...]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("earmark.library.sheet._cells", full)
+    with pytest.raises(LibraryError, match="No space left"):
+        export_csv(plan_of(track("a.mp3")), tmp_path / "plan.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
 texts = st.text(st.characters(codec=None), max_size=8)
 genre_values = st.lists(st.sampled_from(["Rock", "(255)", "Jazz", "=cmd", "-", "'"]) | texts)
 
@@ -324,6 +345,7 @@ def test_any_plan_survives_the_way_through_a_file(
     ]
     plan = plan_of(*tracks, decision=dataclasses.replace(ROCK, genre=genre), mode=mode)
     path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.unlink(missing_ok=True)
     export_csv(plan, path)
     path.read_text("utf-8")
     assert changes(import_csv(path, tracks)) == changes(plan)

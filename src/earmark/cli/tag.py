@@ -56,12 +56,14 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Plan genres for the tracks that have none; with --apply, write them. `undo` takes it back."""
-    from earmark.library import changes, export_csv, import_csv
+    from earmark.library import changes, check_new, export_csv, import_csv
     from earmark.workflows.plan import plan_tags
     from earmark.workflows.scan import scan
 
     if overwrite and append:
         raise typer.BadParameter("choose one of --overwrite and --append")
+    if export is not None:
+        check_new(export)  # before the listening, which may take hours
     mode: TagMode = "overwrite" if overwrite else "append" if append else "fill"
     chosen = options.settings(
         config,

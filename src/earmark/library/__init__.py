@@ -10,7 +10,7 @@ from earmark.library.plan import (
     is_wanted,
     make_plan,
 )
-from earmark.library.sheet import export_csv, import_csv
+from earmark.library.sheet import check_new, export_csv, import_csv
 from earmark.library.walk import AUDIO_EXTENSIONS, Found, WalkProblem, walk
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "TagMode",
     "WalkProblem",
     "changes",
+    "check_new",
     "export_csv",
     "import_csv",
     "is_wanted",

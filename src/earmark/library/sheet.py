@@ -9,9 +9,11 @@ spreadsheet would take for a formula gets a leading apostrophe, which is taken o
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import dataclasses
 import io
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -41,18 +43,38 @@ def export_csv(plan: Plan, path: Path) -> None:
 
     Raises
     ------
+    ConfigError
+        The file exists: it may be an edited plan, or a song.
     LibraryError
         The file cannot be written.
     """
+    check_new(path)
+    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
+        with temp.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for item in plan.items:
                 if item.action != "keep":
                     writer.writerow(map(_guarded, _cells(item)))
+        temp.replace(path)
     except OSError as e:
         raise LibraryError(f"{path} cannot be written: {e.strerror}") from e
+    finally:
+        with contextlib.suppress(OSError):
+            temp.unlink(missing_ok=True)
+
+
+def check_new(path: Path) -> None:
+    """Refuse to export over a file.
+
+    Raises
+    ------
+    ConfigError
+        There is something at `path`.
+    """
+    if os.path.lexists(path):
+        raise ConfigError(f"{path} exists", "delete it, or choose another name")
 
 
 def import_csv(path: Path, tracks: Iterable[Track]) -> Plan:
