@@ -116,6 +116,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
             "unknown front end 'telepathy'",
         ),
         ({"labels": None}, r"model\.json is incomplete"),
+        ({"listen": 1}, r"model\.json is incomplete"),
     ],
 )
 def test_what_this_version_cannot_compute_is_refused(
@@ -131,6 +132,38 @@ def test_a_folder_with_other_things_is_not_overwritten(tmp_path: Path, network: 
     with pytest.raises(BundleError, match="is not empty and holds no model"):
         bundles.write(tmp_path, META, network)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_model_beside_other_things_is_not_overwritten(bundle: Bundle, network: bytes) -> None:
+    for name in ("thesis.txt", "notes.md"):
+        (bundle.path / name).write_text("years of work")
+    with pytest.raises(BundleError, match=r"would be lost: notes\.md, thesis\.txt"):
+        bundles.write(bundle.path, META, network)
+    assert (bundle.path / "thesis.txt").read_text() == "years of work"
+    assert bundles.load(bundle.path).meta == META
+
+
+def test_a_target_that_is_no_folder_is_refused(tmp_path: Path, bundle: Bundle) -> None:
+    (tmp_path / "file").write_text("years of work")
+    (tmp_path / "link").symlink_to(bundle.path)
+    for target, reason in (
+        ("file", "is not a folder"),
+        ("link", "is not a folder"),
+        ("file/model", "cannot write the model to"),
+        ("model/..", "as a whole"),
+    ):
+        with pytest.raises(BundleError, match=reason):
+            bundles.check_target(tmp_path / target)
+    bundles.check_target(bundle.path)
+    bundles.check_target(tmp_path / "far" / "away")
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "null", '"model"'])
+def test_metadata_of_another_kind_is_refused(bundle: Bundle, text: str) -> None:
+    (bundle.path / "model.json").write_text(text)
+    reseal(bundle.path)
+    with pytest.raises(BundleError, match="holds no settings"):
+        bundles.load(bundle.path)
 
 
 def test_a_network_of_another_number_of_genres_is_refused(bundle: Bundle) -> None:

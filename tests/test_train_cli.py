@@ -278,6 +278,27 @@ def test_an_option_that_the_network_does_not_have(
     assert "listening" not in ran.err
 
 
+def test_where_no_model_can_be_written_nothing_is_listened_to(
+    library: Path, tmp_path: Path, quick: tuple[object, ...]
+) -> None:
+    (tmp_path / "file").write_text("years of work")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    for out, code, reason in (
+        ("file", 1, "is not a folder"),
+        ("file/model", 1, "cannot write the model to"),
+        ("full", 1, "is not empty and holds no model"),
+        ("model", 2, "lies within the model's"),
+    ):
+        run_dir = tmp_path / "model" / "run"
+        ran = earmark("train", library, "--out", tmp_path / out, "--run-dir", run_dir, *quick)
+        assert ran.code == code, ran.err
+        assert reason in ran.err
+        assert "skipped" not in ran.err
+        assert "Traceback" not in ran.err
+    assert (tmp_path / "full" / "thesis.txt").read_text() == "years of work"
+
+
 def test_two_trainings_do_not_share_a_run_folder(library: Path, tmp_path: Path) -> None:
     with claimed(tmp_path / "model-run"):
         ran = earmark("train", library, "--out", tmp_path / "model", "--min-tracks", "5")

@@ -82,7 +82,7 @@ class BundleMeta(Recipe):
             parsed["vote"] = VoteConfig.from_dict(values["vote"])
             parsed["labels"] = tuple(str(label) for label in values["labels"])
             meta = super(BundleMeta, cls).from_dict(parsed)
-        except (KeyError, TypeError, ValueError) as e:
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
             raise BundleError(f"{META_NAME} is incomplete: {e}", "get the bundle again") from e
         stacker = meta.vote.stacker
         if stacker is not None and not stacking.fits(stacker, len(meta.labels)):
@@ -140,9 +140,42 @@ def load(path: str | os.PathLike[str]) -> Bundle:
         values = json.loads((folder / META_NAME).read_text(encoding="utf-8"))
     except ValueError as e:
         raise BundleError(f"{folder / META_NAME} is not JSON: {e}", "get the model again") from e
+    if not isinstance(values, dict):
+        raise BundleError(f"{folder / META_NAME} holds no settings", "get the model again")
     meta = BundleMeta.from_dict(values)
     features.check(meta.listen.features)
     return Bundle(folder, meta, _model_id(meta, sums[NETWORK_NAME]))
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder that a bundle must not or cannot be written to; makes the one above it.
+
+    Raises
+    ------
+    BundleError
+        If `path` is a file, a folder with other things in it, or cannot be written.
+    """
+    folder = Path(path)
+    another = "choose another --out"
+    if folder.name in ("", ".."):
+        raise BundleError(f"{folder} cannot be replaced by a model as a whole", another)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder.parent, os.W_OK | os.X_OK):
+            raise BundleError(f"cannot write the model to {folder}: Permission denied", another)
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise BundleError(f"{folder} is not a folder", another)
+        held = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    except OSError as e:
+        raise BundleError(f"cannot write the model to {folder}: {e.strerror}", another) from e
+    if held and META_NAME not in held:
+        raise BundleError(f"{folder} is not empty and holds no model", another)
+    others = sorted(held - {META_NAME, NETWORK_NAME, SUMS_NAME})
+    if others:
+        named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
+        raise BundleError(
+            f"{folder} holds more than a model, which would be lost: {named}", another
+        )
 
 
 def write(path: str | os.PathLike[str], meta: BundleMeta, network: bytes) -> Bundle:
@@ -153,11 +186,9 @@ def write(path: str | os.PathLike[str], meta: BundleMeta, network: bytes) -> Bun
     BundleError
         If `path` holds something other than a bundle, or cannot be written.
     """
+    check_target(path)
     folder = Path(path)
-    if folder.exists() and not (folder / META_NAME).is_file() and any(folder.iterdir()):
-        raise BundleError(f"{folder} is not empty and holds no model", "choose another --out")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         fresh.chmod(0o755)
         values = dataclasses.asdict(meta) | {"vote": meta.vote.to_dict()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from earmark.errors import MissingExtraError
+from earmark.errors import ConfigError, MissingExtraError
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
@@ -88,8 +88,11 @@ def train(
 
     Raises
     ------
+    BundleError
+        If the model cannot be written where it is to be.
     ConfigError
-        If the recipe asks for a network, or options of it, that there are not.
+        If the recipe asks for a network, or options of it, that there are not, or the run folder
+        lies within the model's.
     DataError
         If the labels cannot be learned from, with what to do about it.
     LibraryError
@@ -97,6 +100,12 @@ def train(
     MissingExtraError
         If an optional dependency is not installed.
     """
+    bundles.check_target(request.out)
+    if request.run_folder.resolve().is_relative_to(request.out.resolve()):
+        raise ConfigError(
+            f"the run folder {request.run_folder} lies within the model's, {request.out}",
+            "choose another --run-dir",
+        )
     learn = _train_network
     if request.recipe.kind == "head":
         from earmark.workflows.train_head import train_head
