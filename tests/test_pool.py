@@ -2,10 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-from earmark.errors import AudioError, FileError
+import pytest
+
+from earmark.errors import AudioError, BundleError, EarmarkError, FileError
 from earmark.workflows.pool import map_files
 
 _prefix = ""
@@ -14,6 +18,14 @@ _prefix = ""
 def start(prefix: str) -> None:
     global _prefix
     _prefix = prefix
+
+
+def fail(how: str) -> None:
+    if how == "refused":
+        raise BundleError("the model is broken", "get another")
+    if how == "bug":
+        raise ZeroDivisionError("oops")
+    os._exit(7)
 
 
 def work(path: str) -> str:
@@ -83,3 +95,66 @@ def test_paths_are_drawn_as_workers_get_free() -> None:
         next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert n_drawn < 20
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("refused", r"the model is broken \(get another\)"),
+        ("bug", "a worker cannot get ready: ZeroDivisionError: oops"),
+        ("gone", "the worker processes cannot be started, or end at once"),
+    ],
+)
+def test_workers_that_cannot_get_ready_are_no_files_fault(how: str, reason: str) -> None:
+    paths = [f"/music/{i}" for i in range(20)]
+    with pytest.raises(EarmarkError, match=reason) as caught:
+        list(
+            map_files(work, paths, n_workers=2, time_limit_s=20, initializer=fail, initargs=(how,))
+        )
+    assert isinstance(caught.value, BundleError) == (how == "refused")
+
+
+ENDED_EARLY = """
+from earmark.workflows.pool import map_files
+from tests.test_pool import work
+for _ in range(6):
+    outcomes = map_files(work, ["/music/1"], n_workers=1, time_limit_s=20)
+    next(outcomes)
+    outcomes = map_files(work, [f"/music/{i}" for i in range(12)], n_workers=4, time_limit_s=20)
+    next(outcomes)
+    outcomes.close()
+"""
+
+
+def test_workers_that_are_ended_while_they_start_do_not_complain() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", ENDED_EARLY], capture_output=True, check=False, timeout=120
+    )
+    assert (ran.returncode, ran.stderr.decode()) == (0, "")
+
+
+INTERRUPTED = """
+from earmark.workflows.pool import map_files
+from tests.test_pool import work
+print("go", flush=True)
+try:
+    list(map_files(work, ["/music/hang", "/music/hang"], n_workers=2, time_limit_s=20))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("delay_s", [0.02, 0.1, 0.3])
+def test_ctrl_c_while_workers_start_reaches_the_parent_alone(delay_s: float) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"go\n"
+        time.sleep(delay_s)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (out, err.decode()) == (b"interrupted\n", "")

@@ -67,6 +67,11 @@ def judge_all(
     audio_ids : mapping of str to str, optional
         Of files that are known not to have changed; these are not even opened where they have
         been heard before.
+
+    Raises
+    ------
+    BundleError
+        If the bundle's network cannot be run.
     """
     judged: dict[str, Judgement | FileError] = {}
     if catalogue is not None and audio_ids:
@@ -74,11 +79,12 @@ def judge_all(
     unheard = [path for path in paths if path not in judged]
     if not unheard:
         return judged
+    Classifier(bundle)  # A network that cannot be run is refused here, not in every worker.
     yield Progress("listening", 0, len(unheard))
     outcomes = map_files(
         _judge,
         unheard,
-        n_workers=min(n_workers, len(unheard)),
+        n_workers=n_workers,
         time_limit_s=time_limit_s,
         initializer=_start,
         initargs=(bundle.path, None if catalogue is None else catalogue.path),
