@@ -140,6 +140,7 @@ def test_classify_hears_a_moved_and_retagged_file_only_once(library: Path) -> No
         (("tag", MUSIC, "--append", "--overwrite"), 2, "choose one of --overwrite and --append"),
         (("tag", MUSIC, "--import", "/no/plan.csv"), 2, "/no/plan.csv"),
         (("tag", MUSIC, "--export", __file__), 2, "test_cli.py exists"),
+        (("tag", MUSIC, "--join", ""), 2, "nothing between them"),
         (("undo",), 1, "there is nothing to undo"),
         (("undo", "17"), 1, "there is no run 17"),
         (("train", MUSIC, "--out", "model", "--merge", "nonsense"), 2, "nonsense"),
@@ -211,6 +212,16 @@ def test_tag_overwrite_and_append_are_asked_for(library: Path) -> None:
     earmark("tag", song, "--overwrite", "--min-confidence", "0", "--apply")
     again = mutagen.File(song)["genre"]
     assert again == [genres[-1]]
+
+
+def test_tag_join_says_the_same_twice(library: Path) -> None:
+    song = library / "First" / "two.flac"
+    args = ("tag", song, "--append", "--join", " / ", "--min-confidence", "0", "--apply")
+    assert earmark(*args).code == 0
+    (genres,) = mutagen.File(song)["genre"]
+    assert genres.startswith("Rock / ")
+    assert "0 to write" in earmark(*args).out
+    assert mutagen.File(song)["genre"] == [genres]
 
 
 def test_a_reader_that_has_enough_is_no_disaster() -> None:

@@ -57,6 +57,47 @@ def test_modes(mode: TagMode, before: tuple[str, ...], action: str, after: tuple
     assert bool(plan.items[0].reason) == (action == "keep")
 
 
+@pytest.mark.parametrize(
+    ("mode", "before", "after"),
+    [
+        ("fill", (), ("Rock",)),
+        ("overwrite", ("Jazz",), ("Rock",)),
+        ("append", ("Jazz",), ("Jazz; Rock",)),
+        ("append", ("Größe;polka",), ("Größe; polka; Rock",)),
+        ("append", ("(8)",), ("Jazz; Rock",)),
+        ("append", ("(8)(32)Chamber", "8"), ("Jazz; Classical; Chamber Music; Rock",)),
+        ("append", ("Jazz", "(199)"), ("Jazz; Rock",)),
+        # What is there already is not added again.
+        ("append", ("Jazz; Rock",), ("Jazz; Rock",)),
+        ("append", ("(17)",), ("(17)",)),
+        ("append", ("Rock/Pop",), ("Rock/Pop",)),
+    ],
+)
+def test_joining(mode: TagMode, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+    plan = make_plan([track("a.mp3", *before)], {"/m/a.mp3": ROCK}, mode, join="; ")
+    assert plan.items[0].after == after
+    again = make_plan([track("a.mp3", *after)], {"/m/a.mp3": ROCK}, mode, join="; ")
+    assert changes(again) == []
+
+
+def test_joining_by_what_is_part_of_names() -> None:
+    plan = make_plan([track("a.mp3", "Hip Hop")], {"/m/a.mp3": ROCK}, "append", join=" ")
+    assert plan.items[0].after == ("Hip Hop Rock",)
+
+
+@pytest.mark.parametrize("held", ["(17)", "17", "Rock/Pop", "rock; Jazz"])
+def test_a_genre_that_is_there_in_other_words_is_not_appended(held: str) -> None:
+    assert actions(plan_of(track("a.mp3", held), mode="append")) == ["keep"]
+
+
+def test_an_imported_plan_is_joined_too(tmp_path: Path) -> None:
+    rows = written(tmp_path, plan_of(track("a.mp3", number=1)))
+    rows[0]["genre"] = "Rock; Pop"
+    write_rows(tmp_path / "plan.csv", rows)
+    (change,) = changes(import_csv(tmp_path / "plan.csv", [track("a.mp3", number=1)], " / "))
+    assert change.after == ("Rock / Pop",)
+
+
 def test_only_what_can_be_proposed_for_is_wanted() -> None:
     broken = dataclasses.replace(track("a.mp3"), error="damaged")
     assert is_wanted(track("a.mp3", "(None)"), "fill")
@@ -308,7 +349,7 @@ def test_nothing_is_exported_over(tmp_path: Path) -> None:
     song.write_bytes(b"sound")
     link.symlink_to("nowhere")
     for path in (song, link):
-        with pytest.raises(ConfigError, match="exists.*choose another name"):
+        with pytest.raises(ConfigError, match=r"exists.*choose another name"):
             export_csv(plan_of(track("a.mp3")), path)
     assert song.read_bytes() == b"sound"
     assert {path.name for path in tmp_path.iterdir()} == {"song.mp3", "link.csv"}

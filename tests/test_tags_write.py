@@ -119,14 +119,6 @@ def _resolved(name: str) -> tuple[str, ...]:
     return {"mp3_v1": ("Jazz",)}.get(name, SPECIMENS[name].genres)
 
 
-@pytest.mark.parametrize("name", ["mp3_v23_two", "mp3_v24", "flac", "ogg", "m4a", "wma", "wavpack"])
-def test_join_writes_one_value(tmp_path: Path, journal: Journal, name: str) -> None:
-    path = make(tmp_path, name)
-    write(journal, path, "Rock", "Pop", join="; ")
-    assert read_tags(path).genres == ("Rock; Pop",)
-    assert genres_by_mutagen(path) == ["Rock; Pop"]
-
-
 def test_tags_that_agree_stay_in_agreement(tmp_path: Path, journal: Journal) -> None:
     """ID3v2, APEv2 and ID3v1 of one MP3: no player may show the old genre."""
     path = make(tmp_path, "mp3_all")

@@ -64,6 +64,8 @@ def command(
         raise typer.BadParameter("choose one of --overwrite and --append")
     if export is not None:
         check_new(export)  # before the listening, which may take hours
+    if join == "":
+        raise typer.BadParameter("genres cannot be told apart with nothing between them")
     mode: TagMode = "overwrite" if overwrite else "append" if append else "fill"
     chosen = options.settings(
         config,
@@ -78,7 +80,7 @@ def command(
     with options.open_catalogue() as catalogue:
         if import_ is not None:
             _, n_skipped = follow(scan(root, catalogue), quiet=quiet)
-            plan = import_csv(import_, catalogue.tracks(root))
+            plan = import_csv(import_, catalogue.tracks(root), join)
             n_skipped += plan.counts()["error"]
         else:
             bundle = options.open_bundle(chosen)
@@ -88,6 +90,7 @@ def command(
                 options.vote_of(chosen, bundle),
                 catalogue,
                 mode,
+                join=join,
                 n_workers=chosen.n_workers,
                 time_limit_s=chosen.time_limit_s,
             )
@@ -98,7 +101,7 @@ def command(
             out().print(f"plan written to {shown(str(export))}; read it back with --import")
         due = changes(plan)
         if apply and due and _may_write(len(due), yes):
-            n_skipped += _apply(due, root, catalogue, join, keep_mtime, quiet)
+            n_skipped += _apply(due, root, catalogue, keep_mtime, quiet)
         elif not apply and due:
             out().print("nothing was written; --apply writes this plan")
     if n_skipped:
@@ -115,7 +118,6 @@ def _apply(
     due: list[TagChange],
     root: str,
     catalogue: Catalogue,
-    join: str | None,
     keep_mtime: bool,
     quiet: bool,
 ) -> int:
@@ -123,7 +125,7 @@ def _apply(
     from earmark.workflows.apply import apply_changes
 
     with Journal(configuration.data_dir()) as journal:
-        flow = apply_changes(due, journal, catalogue, note=root, join=join, keep_mtime=keep_mtime)
+        flow = apply_changes(due, journal, catalogue, note=root, keep_mtime=keep_mtime)
         report, n_skipped = follow(flow, quiet=quiet)
     out().print(f"{report.n_written} files written; `earmark undo {report.run_id}` takes it back")
     if n_skipped:

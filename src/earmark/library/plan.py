@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from earmark.genres import fold, is_missing
+from earmark.genres import fold, is_missing, parse
 from earmark.types import Decision, TagChange, Track
 
 TagMode = Literal["fill", "overwrite", "append"]
@@ -21,6 +22,7 @@ Action = Literal["fill", "overwrite", "append", "keep", "unknown", "error"]
 
 WRITING: frozenset[Action] = frozenset({"fill", "overwrite", "append"})
 _N_RUNNERS_UP = 3
+_REFERENCE = re.compile(r"\((?:[0-9]+|RX|CR)\)|[0-9]+$")  # of ID3: "(17)", "(4)Eurodisco", "17"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class PlanItem:
         See `earmark.types.Decision`; 0 where nothing was decided.
     runners_up : tuple of (str, float)
         The next most likely genres with their probabilities.
+    join : str or None
+        Write several genres as one value, with this between them, for players that show but the
+        first.
     """
 
     track_id: int
@@ -67,6 +72,7 @@ class PlanItem:
     confidence: float = 0.0
     agreement: float = 0.0
     runners_up: tuple[tuple[str, float], ...] = ()
+    join: str | None = None
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -74,9 +80,11 @@ class PlanItem:
         if self.action not in WRITING:
             return self.before
         if self.action != "append" or is_missing(self.before):
-            return self.genres
-        held = {fold(value) for value in self.before}
-        return self.before + tuple(genre for genre in self.genres if fold(genre) not in held)
+            return _joined(self.genres, self.join)
+        before = self.before if self.join is None else _parted(self.before, self.join)
+        held = {fold(value) for value in (*before, *parse(before))}
+        new = tuple(genre for genre in self.genres if fold(genre) not in held)
+        return _joined(before + new, self.join) if new else self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,7 @@ def make_plan(
     tracks: Iterable[Track],
     decisions: Mapping[str, Decision | str],
     mode: TagMode = "fill",
+    join: str | None = None,
 ) -> Plan:
     """Plan the genres of tracks.
 
@@ -118,8 +127,10 @@ def make_plan(
     mode : {'fill', 'overwrite', 'append'}
         ``fill`` proposes genres for tracks without one only, ``overwrite`` replaces those there
         are, ``append`` adds to them.
+    join : str, optional
+        See `PlanItem`.
     """
-    items = [_item(track, decisions.get(track.path), mode) for track in tracks]
+    items = [_item(track, decisions.get(track.path), mode, join) for track in tracks]
     return in_albums(items)
 
 
@@ -158,16 +169,36 @@ def blank_item(track: Track, action: Action, reason: str) -> PlanItem:
     )
 
 
-def proposal(track: Track, genres: tuple[str, ...], mode: TagMode) -> PlanItem:
+def proposal(
+    track: Track, genres: tuple[str, ...], mode: TagMode, join: str | None = None
+) -> PlanItem:
     """An item that proposes `genres`, unless the file holds just those."""
     action: Action = "fill" if is_missing(track.tags.genres) else mode
-    item = dataclasses.replace(blank_item(track, action, ""), genres=genres)
+    item = dataclasses.replace(blank_item(track, action, ""), genres=genres, join=join)
     if item.after == item.before:
         return dataclasses.replace(item, action="keep", reason="has just this genre")
     return item
 
 
-def _item(track: Track, decision: Decision | str | None, mode: TagMode) -> PlanItem:
+def _joined(values: tuple[str, ...], join: str | None) -> tuple[str, ...]:
+    return values if join is None else (join.join(values),)
+
+
+def _parted(values: tuple[str, ...], join: str) -> tuple[str, ...]:
+    """The single genres of `values`, as spelled there, but for numbers: in text they mean none."""
+    genres: dict[str, str] = {}
+    for value in values:
+        # A space is part of many a name.
+        for part in value.split(join.strip()) if join.strip() else [value]:
+            genre = part.strip()
+            for name in parse([genre]) if _REFERENCE.match(genre) else filter(None, [genre]):
+                genres.setdefault(fold(name), name)
+    return tuple(genres.values())
+
+
+def _item(
+    track: Track, decision: Decision | str | None, mode: TagMode, join: str | None
+) -> PlanItem:
     if track.error:
         return blank_item(track, "error", track.error)
     if not is_wanted(track, mode):
@@ -179,7 +210,7 @@ def _item(track: Track, decision: Decision | str | None, mode: TagMode) -> PlanI
     if decision.genre is None:
         item = blank_item(track, "unknown", decision.rejected)
     else:
-        item = proposal(track, (decision.genre,), mode)
+        item = proposal(track, (decision.genre,), mode, join)
     others = [pair for pair in decision.proba.items() if pair[0] != decision.genre]
     return dataclasses.replace(
         item,

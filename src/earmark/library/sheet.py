@@ -77,7 +77,7 @@ def check_new(path: Path) -> None:
         raise ConfigError(f"{path} exists", "delete it, or choose another name")
 
 
-def import_csv(path: Path, tracks: Iterable[Track]) -> Plan:
+def import_csv(path: Path, tracks: Iterable[Track], join: str | None = None) -> Plan:
     """Read a plan that a person has edited.
 
     Parameters
@@ -87,6 +87,8 @@ def import_csv(path: Path, tracks: Iterable[Track]) -> Plan:
     tracks : iterable of Track
         The library as it is now. Rows are matched by ``track_id`` as long as the path agrees, else
         by path.
+    join : str, optional
+        See `PlanItem`.
 
     Returns
     -------
@@ -111,7 +113,7 @@ def import_csv(path: Path, tracks: Iterable[Track]) -> Plan:
             problem = f"the same file is on line {lines[track.track_id]} already"
         else:
             lines[track.track_id] = row.line
-            items.append(_item(row, track))
+            items.append(_item(row, track, join))
             continue
         stranger = track or Track(row.path, 0, 0, Tags())
         items.append(blank_item(stranger, "error", f"line {row.line} of {path.name}: {problem}"))
@@ -139,7 +141,7 @@ def _cells(item: PlanItem) -> tuple[str, ...]:
     return (*texts, *genres, *numbers, item.action, str(item.track_id))
 
 
-def _item(row: _Row, track: Track) -> PlanItem:
+def _item(row: _Row, track: Track, join: str | None) -> PlanItem:
     if track.error:
         return blank_item(track, "error", track.error)
     if not row.genres:
@@ -150,7 +152,7 @@ def _item(row: _Row, track: Track) -> PlanItem:
         mode = "fill" if is_missing([row.before]) else "overwrite"
     if mode == "fill" and not is_missing(track.tags.genres):
         return blank_item(track, "keep", "has a genre by now")
-    item = proposal(track, row.genres, mode)
+    item = proposal(track, row.genres, mode, join)
     return dataclasses.replace(item, confidence=row.confidence, agreement=row.agreement)
 
 

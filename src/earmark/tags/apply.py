@@ -62,7 +62,6 @@ def apply_change(
     run_id: int,
     change: TagChange,
     *,
-    join: str | None = None,
     keep_mtime: bool = False,
 ) -> Written:
     """Write one change of a plan.
@@ -76,8 +75,6 @@ def apply_change(
         From `Journal.new_run`.
     change : TagChange
         Its `after` may be empty: the genre is removed.
-    join : str, optional
-        Write several values as one, with this between them, for players that show but the first.
     keep_mtime : bool
         Leave the modification time as it was.
 
@@ -95,7 +92,7 @@ def apply_change(
         The journal cannot be written; no further file should be tried.
     """
     path = os.path.realpath(change.path)
-    values = _values(change, join)
+    values = _values(change)
     st = check_replaceable(path)
     with open_regular(path) as f, tag_errors(path):
         tags = tags_of(f, path)
@@ -177,11 +174,11 @@ def undo_change(journal: Journal, change: Change) -> Written:
     return _written(path, read_tags(path))
 
 
-def _values(change: TagChange, join: str | None) -> tuple[str, ...]:
+def _values(change: TagChange) -> tuple[str, ...]:
     """The values to write."""
     if change.field != FIELD:
         raise TagError(change.path, f"the field {change.field!r} cannot be written")
-    values = change.after if join is None or not change.after else (join.join(change.after),)
+    values = change.after
     if any(not value.strip() or clean(value) != value for value in values):
         raise TagError(change.path, f"{values} holds an empty genre, or one that is no text")
     return values

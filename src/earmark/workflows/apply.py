@@ -38,7 +38,6 @@ def apply_changes(
     catalogue: Catalogue,
     *,
     note: str = "",
-    join: str | None = None,
     keep_mtime: bool = False,
 ) -> Workflow[ApplyReport]:
     """Write the changes of a plan, each file on its own; one that cannot be written is skipped.
@@ -52,7 +51,7 @@ def apply_changes(
     tally = _Tally(run_id, catalogue)
     for n_done, change in enumerate(changes, start=1):
         try:
-            written = apply_change(journal, run_id, change, join=join, keep_mtime=keep_mtime)
+            written = apply_change(journal, run_id, change, keep_mtime=keep_mtime)
             tally.add(change.path, written)
         except FileError as e:
             yield tally.skip(change.path, e)

@@ -19,6 +19,7 @@ def plan_tags(
     catalogue: Catalogue,
     mode: TagMode,
     *,
+    join: str | None = None,
     n_workers: int,
     time_limit_s: float,
 ) -> Workflow[Plan]:
@@ -46,4 +47,4 @@ def plan_tags(
         else decide(outcome.probs.proba, bundle.meta.labels, vote)
         for path, outcome in judged.items()
     }
-    return make_plan(tracks, decisions, mode)
+    return make_plan(tracks, decisions, mode, join)
