@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -222,6 +223,124 @@ def test_tag_join_says_the_same_twice(library: Path) -> None:
     assert genres.startswith("Rock / ")
     assert "0 to write" in earmark(*args).out
     assert mutagen.File(song)["genre"] == [genres]
+
+
+def answering(answer: str, *args: object) -> tuple[str, str]:
+    """What `earmark` says with a person at its terminal, its results going elsewhere."""
+    pty = pytest.importorskip("pty")
+    person, terminal = pty.openpty()
+    os.write(person, answer.encode())
+    program = [sys.executable, "-c", "from earmark.cli import main; main()", *map(str, args)]
+    done = subprocess.run(
+        program, stdin=terminal, capture_output=True, text=True, check=False, timeout=300
+    )
+    os.close(person)
+    os.close(terminal)
+    return done.stdout, done.stderr
+
+
+def test_a_person_is_asked_also_where_the_plan_goes_elsewhere(library: Path) -> None:
+    song = library / "four.m4a"
+    before = song.read_bytes()
+    args = ("tag", song, "--min-confidence", "0", "--apply")
+    said, asked = answering("n\n", *args)
+    assert "Write genres to 1 files? [y/N]" in asked
+    assert said.splitlines()[-1] == "nothing was written"
+
+    assert song.read_bytes() == before
+    said, _ = answering("y\n", *args)
+    assert "1 files written" in said
+    assert song.read_bytes() != before
+
+
+def test_the_plan_shows_genres_in_a_narrow_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / f"{'long name ' * 6}.flac", synth("music", 6.0), container="flac")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which stands for a terminal
+    monkeypatch.setenv("COLUMNS", "40")
+    said = earmark("tag", tmp_path, "--min-confidence", "0").out
+    lines = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in said.splitlines()]
+    (row,) = [line for line in lines if "long name" in line]
+    assert "(none) →" in row
+    assert len(row) <= 40
+
+
+def test_the_plan_names_files_whose_titles_say_too_little(tmp_path: Path) -> None:
+    for name, title in (("a", "Intro"), ("b", "Intro"), ("c", "Song")):
+        tags = {"album": "X", "title": title}
+        write(tmp_path / f"{name}.flac", synth("music", 6.0), container="flac", tags=tags)
+    rows = earmark("tag", tmp_path, "--min-confidence", "0").out.splitlines()[1:4]
+    assert [row.split()[0] for row in rows] == ["a.flac", "b.flac", "Song"]
+
+
+INTERRUPTED = """
+import earmark.workflows.apply as workflow
+from earmark.cli import main
+
+real, calls = workflow.apply_change, []
+
+def write(*args, **options):
+    calls.append(args)
+    if len(calls) == {}:
+        raise KeyboardInterrupt
+    return real(*args, **options)
+
+workflow.apply_change = write
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [(3, "2 files written; `earmark undo 1` takes it back"), (1, "nothing was written")],
+)
+def test_an_interrupted_run_says_how_to_take_it_back(library: Path, at: int, said: str) -> None:
+    before = digests(library)
+    args = ["tag", str(library), "--min-confidence", "0", "--apply"]
+    program = [sys.executable, "-c", INTERRUPTED.format(at), *args]
+    done = subprocess.run(
+        program,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        errors="replace",
+        timeout=300,
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.splitlines()[-2:] == [f"earmark: {said}", "earmark: interrupted"]
+    assert "cut off" in earmark("undo", "--list").out
+    earmark("undo")
+    assert digests(library) == before
+
+
+def test_nothing_written_is_not_offered_back(library: Path) -> None:
+    song = library / "four.m4a"
+    song.chmod(0o444)
+    ran = earmark("tag", song, "--min-confidence", "0", "--apply")
+    assert ran.code == 3
+    assert "undo" not in ran.out
+    assert "the file is read-only (allow writing to it first)" in ran.err
+
+
+def test_a_damaged_catalogue_does_not_stand_in_the_way_of_undo(
+    library: Path, earmark_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digests(library)
+    monkeypatch.chdir(library)
+    earmark("tag", ".", "--min-confidence", "0", "--apply")
+    for file in earmark_home.glob("catalogue.sqlite*"):
+        file.write_bytes(b"rubbish" * 1000)
+    listed = earmark("undo", "--list")
+    assert listed.code == 0, listed.err
+    assert "3 done" in listed.out
+    assert str(library) in "".join(listed.out.split("\n"))
+    ran = earmark("undo")
+    assert ran.code == 0, ran.err
+    assert "3 files restored" in ran.out
+    assert "the catalogue could not be updated" in ran.err
+    assert digests(library) == before
 
 
 def test_a_reader_that_has_enough_is_no_disaster() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from earmark import config as configuration
 from earmark.cli import options
-from earmark.cli.console import cell, follow, out, shown
+from earmark.cli.console import cell, complain, follow, out, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from earmark.types import TagChange
 
 _WIDEST_NAME = 48
+_NARROWEST_GENRE = 12
 
 
 def command(
@@ -100,18 +103,24 @@ def command(
             export_csv(plan, export)
             out().print(f"plan written to {shown(str(export))}; read it back with --import")
         due = changes(plan)
-        if apply and due and _may_write(len(due), yes):
-            n_skipped += _apply(due, root, catalogue, keep_mtime, quiet)
-        elif not apply and due:
+        if apply and due:
+            if _may_write(len(due), yes):
+                n_skipped += _apply(due, root, catalogue, keep_mtime, quiet)
+            else:
+                out().print("nothing was written")
+        elif due:
             out().print("nothing was written; --apply writes this plan")
     if n_skipped:
         raise typer.Exit(3)
 
 
 def _may_write(n_files: int, yes: bool) -> bool:
-    if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if yes or not sys.stdin.isatty():
         return True
-    return typer.confirm(f"Write genres to {n_files} files?")
+    # On stderr, which a person sees also where the plan goes to a file or a pipe; typer.confirm
+    # would still put a space into it.
+    typer.echo(f"Write genres to {n_files} files? [y/N]: ", nl=False, err=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _apply(
@@ -125,9 +134,18 @@ def _apply(
     from earmark.workflows.apply import apply_changes
 
     with Journal(configuration.data_dir()) as journal:
-        flow = apply_changes(due, journal, catalogue, note=root, keep_mtime=keep_mtime)
+        # Absolute, as `undo --list` may be called from elsewhere.
+        note = os.path.abspath(root)  # noqa: PTH100 - surrogate-safe text
+        flow = apply_changes(due, journal, catalogue, note=note, keep_mtime=keep_mtime)
         report, n_skipped = follow(flow, quiet=quiet)
-    out().print(f"{report.n_written} files written; `earmark undo {report.run_id}` takes it back")
+    if report.n_written:
+        done = f"{report.n_written} files written; `earmark undo {report.run_id}` takes it back"
+    else:
+        done = "nothing was written"
+    if report.interrupted:
+        complain(done)
+        raise typer.Exit(130)
+    out().print(done)
     if n_skipped:
         out().print(f"{n_skipped} left as they were, for the reasons above")
     return n_skipped
@@ -135,12 +153,16 @@ def _apply(
 
 def _print_plan(plan: Plan) -> None:
     console = out()
-    n_name = min(_WIDEST_NAME, max((len(_name(item)) for item in plan.items), default=0))
-    for heading, items in plan.albums():
-        concerned = [item for item in items if item.action != "keep"]
-        if concerned:
+    albums = [
+        (heading, [(name, item) for name, item in _named(items) if item.action != "keep"])
+        for heading, items in plan.albums()
+    ]
+    n_name = max((len(name) for _, rows in albums for name, _ in rows), default=0)
+    n_name = min(n_name, _WIDEST_NAME, console.width // 2)
+    for heading, rows in albums:
+        if rows:
             console.print(cell(heading, "bold"))
-            console.print(_album(concerned, n_name))
+            console.print(_album(rows, n_name))
     counts = plan.counts()
     n_writing = sum(counts[action] for action in ("fill", "overwrite", "append"))
     console.print(
@@ -149,14 +171,15 @@ def _print_plan(plan: Plan) -> None:
     )
 
 
-def _album(items: Sequence[PlanItem], n_name: int) -> Table:
+def _album(rows: Sequence[tuple[str, PlanItem]], n_name: int) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
     # The same width in every album, so that the genres stand below each other.
     table.add_column(width=n_name, no_wrap=True, overflow="ellipsis")
-    for item in items:
-        name = cell(_name(item))
+    table.add_column(min_width=_NARROWEST_GENRE, overflow="fold")
+    for text, item in rows:
+        name = cell(text)
         if item.action in ("unknown", "error"):
             style = "yellow" if item.action == "unknown" else "red"
             table.add_row(name, cell(f"?  {item.reason}", style))
@@ -167,5 +190,10 @@ def _album(items: Sequence[PlanItem], n_name: int) -> Table:
     return table
 
 
-def _name(item: PlanItem) -> str:
-    return item.title or Path(item.path).name
+def _named(items: Sequence[PlanItem]) -> list[tuple[str, PlanItem]]:
+    """An album's items by their titles, or by their files where a title says too little."""
+    n_titled = Counter(item.title for item in items)
+    return [
+        (item.title if item.title and n_titled[item.title] == 1 else Path(item.path).name, item)
+        for item in items
+    ]

@@ -27,11 +27,11 @@ def command(
     from earmark.tags import Journal
     from earmark.workflows.apply import undo_run
 
-    with options.open_catalogue() as catalogue, Journal(config.data_dir()) as journal:
+    with Journal(config.data_dir()) as journal:
         if show_runs:
             _print_runs(journal)
             return
-        report, n_skipped = follow(undo_run(journal, catalogue, run), quiet=quiet)
+        report, n_skipped = follow(undo_run(journal, options.open_catalogue, run), quiet=quiet)
     out().print(f"run {report.run_id}: {report.n_written} files restored")
     if report.n_already:
         out().print(f"{report.n_already} were as before the run already")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
-from earmark.errors import FileError
+from earmark.errors import FileError, LibraryError
 from earmark.library import Catalogue
 from earmark.tags import Journal, Written, apply_change, undo_change
 from earmark.types import TagChange
 from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
+
+OpenCatalogue = Callable[[], AbstractContextManager[Catalogue]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,15 @@ class ApplyReport:
         Files changed, and files that were as they should be.
     skipped : tuple of (str, str)
         Path and reason of files left as they were.
+    interrupted : bool
+        Ctrl-C came before the last file.
     """
 
     run_id: int
     n_written: int
     n_already: int
     skipped: tuple[tuple[str, str], ...]
+    interrupted: bool = False
 
 
 def apply_changes(
@@ -42,28 +48,38 @@ def apply_changes(
 ) -> Workflow[ApplyReport]:
     """Write the changes of a plan, each file on its own; one that cannot be written is skipped.
 
+    Ctrl-C ends it after the file at hand has been settled; the report counts what was written.
+
     Raises
     ------
     LibraryError
         The journal cannot be written, or another run is writing. Files done so far stay done.
     """
     run_id = journal.new_run("tag", note)
-    tally = _Tally(run_id, catalogue)
-    for n_done, change in enumerate(changes, start=1):
-        try:
-            written = apply_change(journal, run_id, change, keep_mtime=keep_mtime)
-            tally.add(change.path, written)
-        except FileError as e:
-            yield tally.skip(change.path, e)
-        yield Progress("writing", n_done, len(changes), change.path)
-    journal.finish_run(run_id)
+    tally = _Tally(run_id)
+    try:
+        for n_done, change in enumerate(changes, start=1):
+            try:
+                written = apply_change(journal, run_id, change, keep_mtime=keep_mtime)
+                tally.add(change.path, written)
+            except FileError as e:
+                yield tally.skip(change.path, e)
+            yield Progress("writing", n_done, len(changes), change.path)
+        journal.finish_run(run_id)
+    except KeyboardInterrupt:
+        journal.recover()
+        n_written = sum(change.state == "done" for change in journal.changes(run_id))
+        return replace(tally.report(), n_written=n_written, interrupted=True)
+    yield from _refresh(lambda: nullcontext(catalogue), tally.written)
     return tally.report()
 
 
 def undo_run(
-    journal: Journal, catalogue: Catalogue, run_id: int | None = None
+    journal: Journal, open_catalogue: OpenCatalogue, run_id: int | None = None
 ) -> Workflow[ApplyReport]:
     """Give the files of a run (by default the latest that wrote) back what they held before.
+
+    That needs the journal alone: the catalogue is brought up to date if it can be opened.
 
     Raises
     ------
@@ -73,7 +89,7 @@ def undo_run(
     for change in journal.recover():
         yield Note(f"an earlier run was cut off at {change.path}: {change.state}")
     run = journal.run_to_undo(run_id)
-    tally = _Tally(run.run_id, catalogue)
+    tally = _Tally(run.run_id)
     changes = journal.changes_to_undo(run.run_id)
     for n_done, change in enumerate(changes, start=1):
         try:
@@ -82,25 +98,39 @@ def undo_run(
             yield tally.skip(change.path, e)
         yield Progress("undoing", n_done, len(changes), change.path)
     journal.finish_undo(run.run_id)
+    yield from _refresh(open_catalogue, tally.written)
     return tally.report()
 
 
-class _Tally:
-    """Counts while files are written, and keeps the catalogue in step with them."""
+def _refresh(
+    open_catalogue: OpenCatalogue, written: Sequence[tuple[str, Written]]
+) -> Iterator[Note]:
+    """Tell the catalogue of files written, or say why it cannot be told."""
+    try:
+        with open_catalogue() as catalogue:
+            for path, now in written:
+                catalogue.refresh(path, now.size, now.mtime_ns, now.tags)
+    except LibraryError as e:
+        yield Note(f"the catalogue could not be updated: {e}; the next scan will do it")
 
-    def __init__(self, run_id: int, catalogue: Catalogue) -> None:
-        self._run_id, self._catalogue = run_id, catalogue
-        self._n_written = self._n_already = 0
+
+class _Tally:
+    """Counts while files are written."""
+
+    def __init__(self, run_id: int) -> None:
+        self._run_id = run_id
+        self.written: list[tuple[str, Written]] = []
         self._skipped: list[tuple[str, str]] = []
 
     def add(self, path: str, written: Written) -> None:
-        self._n_written += written.changed
-        self._n_already += not written.changed
-        self._catalogue.refresh(path, written.size, written.mtime_ns, written.tags)
+        self.written.append((path, written))
 
     def skip(self, path: str, e: FileError) -> FileSkipped:
-        self._skipped.append((path, e.reason))
-        return FileSkipped(path, e.reason)
+        reason = f"{e.reason} ({e.hint})" if e.hint else e.reason
+        self._skipped.append((path, reason))
+        return FileSkipped(path, reason)
 
     def report(self) -> ApplyReport:
-        return ApplyReport(self._run_id, self._n_written, self._n_already, tuple(self._skipped))
+        n_written = sum(written.changed for _, written in self.written)
+        n_already = len(self.written) - n_written
+        return ApplyReport(self._run_id, n_written, n_already, tuple(self._skipped))
