@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import mutagen
@@ -18,6 +19,7 @@ from tests.audiofiles import synth, write
 from tests.cli import earmark
 
 MUSIC = Path(__file__).parents[1] / "examples" / "music"
+NOWHERE = Path(tempfile.gettempdir()) / "earmark-model-that-is-never-written"
 ENGLISH = {"artist": "Trio", "album": "First", "title": "One"}
 
 
@@ -144,8 +146,8 @@ def test_classify_hears_a_moved_and_retagged_file_only_once(library: Path) -> No
         (("tag", MUSIC, "--join", ""), 2, "nothing between them"),
         (("undo",), 1, "there is nothing to undo"),
         (("undo", "17"), 1, "there is no run 17"),
-        (("train", MUSIC, "--out", "model", "--merge", "nonsense"), 2, "nonsense"),
-        (("train", MUSIC, "--out", "model"), 1, "fewer than two genres with 10 tracks"),
+        (("train", MUSIC, "--out", NOWHERE, "--merge", "nonsense"), 2, "nonsense"),
+        (("train", MUSIC, "--out", NOWHERE), 1, "fewer than two genres with 10 tracks"),
     ],
 )
 def test_mistakes_are_told_and_coded(
@@ -156,6 +158,7 @@ def test_mistakes_are_told_and_coded(
     assert complaint in " ".join(ran.err.replace("│", " ").split())
     assert "Traceback" not in ran.err
     assert ran.out == ""
+    assert not list(NOWHERE.parent.glob(f"{NOWHERE.name}*"))
 
 
 def test_tag_plans_and_touches_nothing(library: Path) -> None:

@@ -77,7 +77,13 @@ def claimed(run_dir: Path) -> Iterator[None]:
                 f"another training is writing to {run_dir}",
                 "wait until it has finished, or choose another folder",
             )
-        yield
+        try:
+            yield
+        finally:
+            # A run that came to nothing leaves no folder behind.
+            if [path.name for path in run_dir.iterdir()] == [".lock"]:
+                (run_dir / ".lock").unlink()
+                run_dir.rmdir()
 
 
 def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningSet) -> None:
