@@ -55,6 +55,21 @@ def test_confident_without_a_sure_slice_does_not_know() -> None:
     assert decision.rejected == "no slice is 99% sure"
 
 
+@pytest.mark.parametrize(
+    ("likely", "asked", "reason"),
+    [
+        (0.297, 0.3, "Blues is only 29.7% likely, 30.0% asked for"),
+        (0.2996, 0.3, "Blues is only 29.96% likely, 30.00% asked for"),
+        (0.29, 0.3, "Blues is only 29% likely, 30% asked for"),
+    ],
+)
+def test_what_falls_just_short_is_seen_to(likely: float, asked: float, reason: str) -> None:
+    proba = np.full((1, 4), (1 - likely) / 3, dtype=np.float32)
+    proba[0, 0] = likely
+    config = VoteConfig(mode="mean", min_confidence=asked)
+    assert decide(proba, ("Blues", "Jazz", "Rock", "Folk"), config).rejected == reason
+
+
 def test_a_tied_majority_goes_to_the_likelier_genre() -> None:
     tied = rows((0.5, 0.4, 0.1), (0.0, 0.1, 0.9))
     assert decide(tied, LABELS, VoteConfig(mode="majority")).genre == "Rock"

@@ -92,9 +92,18 @@ def _winner(votes: NDArray[np.float64], mean: NDArray[np.float64], config: VoteC
 
 def _doubt(genre: str, confidence: float, agreement: float, config: VoteConfig) -> str:
     if confidence < config.min_confidence:
-        return f"{genre} is only {confidence:.0%} likely, {config.min_confidence:.0%} asked for"
+        found, asked = _told_apart(confidence, config.min_confidence)
+        return f"{genre} is only {found} likely, {asked} asked for"
     if agreement < config.min_agreement:
-        return (
-            f"only {agreement:.0%} of the slices say {genre}, {config.min_agreement:.0%} asked for"
-        )
+        found, asked = _told_apart(agreement, config.min_agreement)
+        return f"only {found} of the slices say {genre}, {asked} asked for"
     return ""
+
+
+def _told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two shares in per cent, with as many digits as it takes to see that they differ."""
+    for n_digits in range(6):
+        shown = f"{a:.{n_digits}%}", f"{b:.{n_digits}%}"
+        if shown[0] != shown[1]:
+            break
+    return shown
