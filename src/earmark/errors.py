@@ -49,6 +49,11 @@ class FileError(EarmarkError):
         super().__init__(reason, hint)
         self.path = os.fspath(path)
 
+    @property
+    def explanation(self) -> str:
+        """Reason and hint, for where the path is told anyway."""
+        return super().__str__()
+
     def __str__(self) -> str:
         return f"{self.path}: {super().__str__()}"
 
@@ -91,7 +96,9 @@ class MissingExtraError(EarmarkError):
 
     def __init__(self, module: str, extra: str) -> None:
         super().__init__(
-            f"{module} is not installed", f"install it with: pip install 'earmark[{extra}]'"
+            f"{module} is not installed",
+            f"install it with: pip install 'earmark[{extra}]', or from its source folder:"
+            f" pip install '.[{extra}]'",
         )
         self.module = module
         self.extra = extra

@@ -138,11 +138,11 @@ def _require_tuning(request: TuneRequest) -> None:
             f"recipe {recipe.name} declares nothing to tune",
             "a recipe of kind network with a section [tune] does",
         )
-    require_training(recipe, request.hardware)
     try:
         import earmark.training.search  # noqa: F401
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "optuna", "tune") from e
+    require_training(recipe, request.hardware)
 
 
 def deal(learning_set: LearningSet, request: TuneRequest) -> tuple[tuple[Example, ...], list[int]]:
