@@ -70,7 +70,7 @@ def open_bundle(chosen: config.Settings) -> Bundle:
     from earmark.models import bundle
     from earmark.workflows.classify import shipped_model
 
-    return bundle.load(chosen.model or shipped_model())
+    return bundle.load(Path(chosen.model).expanduser() if chosen.model else shipped_model())
 
 
 def vote_of(chosen: config.Settings, model: Bundle) -> VoteConfig:
