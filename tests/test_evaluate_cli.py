@@ -1,5 +1,6 @@
 """``earmark evaluate`` and ``look`` on a library with known leaks and strangers."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -132,3 +133,56 @@ def test_look_draws_what_the_model_hears(model: Path, known: Path, tmp_path: Pat
     assert ran.code == 0, ran.err
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert str(picture) in ran.out.replace("\n", "")
+
+
+def test_a_picture_must_be_a_png_and_replaces_nothing_else(
+    model: Path, known: Path, tmp_path: Path
+) -> None:
+    track = known / "Jazz-0-0.flac"
+    (tmp_path / "mine.png").write_text("years of work")
+    for name, reason in (
+        ("x.mp3", "does not end in .png"),
+        ("mine.png", "is no PNG"),
+        ("none/x.png", "cannot be written"),
+    ):
+        ran = earmark("look", track, "--model", model, "--out", tmp_path / name)
+        assert ran.code == 2
+        assert reason in ran.err
+        assert "Traceback" not in ran.err
+    assert (tmp_path / "mine.png").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("recipe", ["cnn", RECIPE])
+def test_a_recipe_cannot_be_measured_untrained(known: Path, recipe: str | Path) -> None:
+    ran = earmark("evaluate", recipe, known)
+    assert ran.code == 2
+    assert "add --cv or --protocol" in ran.err
+
+
+def test_a_file_named_in_two_ways_is_classified_once(model: Path, known: Path) -> None:
+    roundabout = f"{known}/../{known.name}"
+    ran = earmark(
+        "classify", known / "Jazz-0-0.flac", roundabout, known, "--model", model, "--json"
+    )
+    paths = [track["path"] for track in json.loads(ran.out)["tracks"]]
+    assert len(paths) == 24
+    assert paths[0] == str(known / "Jazz-0-0.flac")
+    assert all(path.startswith(roundabout) for path in paths[1:])
+
+
+def test_a_network_that_cannot_be_run_is_told_in_one_line(
+    model: Path, known: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "model.onnx").write_bytes(b"not onnx")
+    (broken / "model.json").write_bytes((model / "model.json").read_bytes())
+    sums = (
+        hashlib.sha256((broken / name).read_bytes()).hexdigest() + f"  {name}\n"
+        for name in ("model.json", "model.onnx")
+    )
+    (broken / "SHA256SUMS").write_text("".join(sums))
+    ran = earmark("classify", known, "--model", broken)
+    assert ran.code == 1
+    assert "not a network that onnxruntime can run" in ran.err
+    assert len(ran.err.splitlines()) == 1

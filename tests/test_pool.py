@@ -115,14 +115,17 @@ def test_workers_that_cannot_get_ready_are_no_files_fault(how: str, reason: str)
 
 
 ENDED_EARLY = """
+import signal
 from earmark.workflows.pool import map_files
 from tests.test_pool import work
-for _ in range(6):
-    outcomes = map_files(work, ["/music/1"], n_workers=1, time_limit_s=20)
-    next(outcomes)
-    outcomes = map_files(work, [f"/music/{i}" for i in range(12)], n_workers=4, time_limit_s=20)
-    next(outcomes)
-    outcomes.close()
+def end(*_): raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, end)
+for i in range(16):
+    signal.setitimer(signal.ITIMER_REAL, 0.03 + 0.0125 * i)
+    try:
+        list(map_files(work, ["/music/hang"] * 6, n_workers=3, time_limit_s=20))
+    except KeyboardInterrupt:
+        pass
 """
 
 

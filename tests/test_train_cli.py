@@ -299,6 +299,13 @@ def test_where_no_model_can_be_written_nothing_is_listened_to(
     assert (tmp_path / "full" / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_genre_asked_for_that_no_track_has_is_told(library: Path, tmp_path: Path) -> None:
+    only = ("--only", "Jazz", "--only", "Rokc")
+    ran = earmark("train", library, "--out", tmp_path / "model", *only, *COMMON)
+    assert ran.code == 1
+    assert "none is of Rokc, which --only asks for" in ran.err
+
+
 def test_two_trainings_do_not_share_a_run_folder(library: Path, tmp_path: Path) -> None:
     with claimed(tmp_path / "model-run"):
         ran = earmark("train", library, "--out", tmp_path / "model", "--min-tracks", "5")

@@ -33,7 +33,14 @@ def command(
             help="Judge by heads that have not learned the artist, in so many folds. [default: 5]",
         ),
     ] = None,
-    backbone: learning.Backbone = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="With --cv: folder of the model whose embeddings the heads learn from."
+            " [default: the one that comes with Earmark]",
+            metavar="MODEL",
+        ),
+    ] = None,
     labels: learning.Labels = "tags",
     field: learning.Field = "genre",
     meta: learning.Meta = None,

@@ -123,6 +123,11 @@ def _measure(
 ) -> tuple[list[Evaluation], int]:
     from earmark.workflows.evaluate import evaluate_bundle
 
+    if learning.is_recipe(chosen.model):
+        raise ConfigError(
+            f"{chosen.model} is a recipe, which has to be trained to be measured",
+            "add --cv or --protocol, or give a model's folder",
+        )
     bundle = options.open_bundle(chosen)
     with options.open_catalogue() as catalogue:
         flow = evaluate_bundle(

@@ -82,6 +82,13 @@ def read_recipe(name: str, flags: dict[str, Any]) -> TrainingRecipe:
     return recipes.load(name).replaced(given, "command line")
 
 
+def is_recipe(name: str) -> bool:
+    """Whether this names a recipe, and no folder that is there."""
+    from earmark.training import recipes
+
+    return (name.endswith(".toml") or name in recipes.names()) and not Path(name).is_dir()
+
+
 def read_merges(mapping: Path | None, merge: Sequence[str] | None) -> dict[str, str]:
     """Merges of the file, and those of the command line in their place."""
     from earmark.genres import merges

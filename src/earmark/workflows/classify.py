@@ -40,27 +40,29 @@ def classify(
     Returns
     -------
     list of TrackResult
-        In the order of `paths`, folders in the order of their walk.
+        In the order of `paths`, folders in the order of their walk; each file once, as it was
+        named first.
     """
-    files: list[str] = []
+    files: dict[str, str] = {}
     problems: dict[str, str] = {}
     for found in _expand(paths):
+        path = found.path if isinstance(found, FileError) else found
+        absolute = os.path.abspath(path)  # noqa: PTH100 - surrogate-safe text
+        if absolute in files:
+            continue
+        files[absolute] = path
         if isinstance(found, FileError):
-            problems[found.path] = found.reason
-            yield FileSkipped(found.path, found.reason)
-            files.append(found.path)
-        else:
-            files.append(found)
-    files = list(dict.fromkeys(files))
+            problems[path] = found.reason
+            yield FileSkipped(path, found.reason)
     judged = yield from judge_all(
-        [path for path in files if path not in problems],
+        [path for path in files.values() if path not in problems],
         bundle,
         catalogue,
         n_workers=n_workers,
         time_limit_s=time_limit_s,
     )
     results = []
-    for path in files:
+    for path in files.values():
         outcome = judged.get(path)
         if outcome is None:
             results.append(TrackResult(path, None, problems[path]))

@@ -166,6 +166,9 @@ def assemble(
     choice = choose(tracks, request)
     labels = tuple(sorted(choice.counts))
     yield Note(_describe_choice(choice))
+    missing = _without_tracks(tracks, request)
+    if missing:
+        yield Note(f"no track is of {', '.join(missing)}, which --only asks for")
     pairs = zip(tracks, choice.labels, strict=True)
     chosen = [(track, label) for track, label in pairs if label is not None]
     paths = [track.path for track, _ in chosen]
@@ -244,12 +247,25 @@ def choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoic
     if len(choice.counts) < 2:
         left = _listed(choice.counts) or "none"
         rare = f"; too rare: {_listed(choice.dropped)}" if choice.dropped else ""
+        missing = ", ".join(_without_tracks(tracks, request))
+        none = f"; none is of {missing}, which --only asks for" if missing else ""
         raise DataError(
             f"{len(tracks)} tracks, {choice.n_unlabelled} of them unlabelled, leave fewer than two"
-            f" genres with {request.min_tracks} tracks or more: {left}{rare}",
+            f" genres with {request.min_tracks} tracks or more: {left}{rare}{none}",
             "label more tracks, lower --min-tracks, or join genres with --merge or --roll-up",
         )
     return choice
+
+
+def _without_tracks(tracks: Sequence[LabelledTrack], request: LabelRequest) -> list[str]:
+    """Those names that `only` gives and no track has."""
+    values = [track.values for track in tracks]
+    choose_from = choose_labels if request.field == "genre" else choose_values
+    return [
+        name
+        for name in request.only
+        if not choose_from(values, merges=request.merges, only=(name,)).counts
+    ]
 
 
 _Row: TypeAlias = tuple[LabelledTrack, str, str]
