@@ -100,7 +100,7 @@ def stretch(X: Tensor, rate: NDArray[np.float64], rng: np.random.Generator) -> T
     spare = np.maximum(0.0, (n_frames - 1) * (1 - rate))
     start = rng.uniform(0.0, 1.0, len(X)) * spare
     positions = start[:, None] + rate[:, None] * np.arange(n_frames)
-    return torch.bmm(X, _interpolation(positions % n_frames, n_frames, wrap=True).to(X))
+    return _interpolated(X, positions % n_frames, 2, wrap=True)
 
 
 def shift_pitch(X: Tensor, semitones: NDArray[np.float64], config: FeatureConfig) -> Tensor:
@@ -119,19 +119,20 @@ def shift_pitch(X: Tensor, semitones: NDArray[np.float64], config: FeatureConfig
     centres = centres_hz(config)
     sources_hz = centres / 2.0 ** (semitones[:, None] / 12)
     positions = np.interp(sources_hz, centres, np.arange(len(centres)))
-    matrix = _interpolation(positions, len(centres), wrap=False).to(X)
-    return torch.bmm(matrix.transpose(1, 2), X)
+    return _interpolated(X, positions, 1, wrap=False)
 
 
-def _interpolation(positions: NDArray[np.float64], n: int, *, wrap: bool) -> Tensor:
-    """Matrices (n_slices, n, n_positions) by which `X @ matrix` is X at fractional positions."""
+def _interpolated(X: Tensor, positions: NDArray[np.float64], dim: int, *, wrap: bool) -> Tensor:
+    """Each slice at its own fractional `positions` (n, length of `dim`) along `dim`, 1 or 2."""
+    length = X.shape[dim]
     lower = np.floor(positions).astype(np.int64)
-    share = torch.from_numpy(positions - lower).float()
-    upper = (lower + 1) % n if wrap else np.minimum(lower + 1, n - 1)
-    matrix = torch.zeros(len(positions), n, positions.shape[1])
-    for rows, weights in ((lower, 1.0 - share), (upper, share)):
-        matrix.scatter_add_(1, torch.from_numpy(rows)[:, None], weights[:, None])
-    return matrix
+    upper = (lower + 1) % length if wrap else np.minimum(lower + 1, length - 1)
+    share = torch.from_numpy((positions - lower).astype(np.float32)).unsqueeze(3 - dim)
+
+    def at(indices: NDArray[np.int64]) -> Tensor:
+        return X.gather(dim, torch.from_numpy(indices).unsqueeze(3 - dim).expand(X.shape))
+
+    return torch.lerp(at(lower), at(upper), share)
 
 
 def add_noise(X: Tensor, noise: Tensor, snr_db: NDArray[np.float64], step_db: float) -> Tensor:
