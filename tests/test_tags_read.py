@@ -168,6 +168,8 @@ def test_types_that_only_mutagen_knows(tmp_path: Path) -> None:
         ("empty.mp3", b"", "empty"),
         ("text.mp3", b"This is no music at all.\n" * 100, "damaged"),
         ("text.txt", b"This is no music at all.\n" * 100, "known type"),
+        ("song.mka", b"\x1a\x45\xdf\xa3" + bytes(50), "cannot be read by Earmark"),
+        ("long.wav", b"RF64\xff\xff\xff\xffWAVE" + bytes(50), "cannot be read by Earmark"),
         ("zeros.flac", bytes(5000), "known type"),
         ("cut.flac", b"fLaC\0\0\0", "damaged"),
         ("cut.ogg", b"OggS" + bytes(50), "known type"),

@@ -12,6 +12,7 @@ import pytest
 
 from earmark.errors import FileChangedError, TagError
 from earmark.tags import Journal, apply_change, read_tags
+from tests.audiofiles import sample
 from tests.tagfiles import leftovers, make, plan, undo, write
 from tests.tagmakers import add_id3, bare_mp3, encode
 
@@ -131,6 +132,10 @@ def test_other_fields_are_refused(tmp_path: Path, journal: Journal) -> None:
 def test_types_that_can_only_be_read_are_refused(tmp_path: Path, journal: Journal) -> None:
     path = encode(tmp_path / "a.ac3", "ac3", "ac3", "fltp")
     refused(journal, path, "Rock", match="can be read and not written")
+
+
+def test_raw_aac_without_a_tag_is_refused(tmp_path: Path, journal: Journal) -> None:
+    refused(journal, sample(tmp_path / "a.aac", "adts"), "Rock", match="raw AAC cannot hold tags")
 
 
 def test_changed_file_is_refused(tmp_path: Path, journal: Journal) -> None:

@@ -24,7 +24,7 @@ from tests.tagfiles import (
     undo,
     write,
 )
-from tests.tagmakers import bare_mp3, id3_header, prepend
+from tests.tagmakers import append, bare_mp3, id3_header, prepend
 
 specimens = pytest.mark.parametrize("name", SPECIMENS)
 
@@ -70,7 +70,10 @@ def test_write_and_undo(tmp_path: Path, journal: Journal, name: str) -> None:
         if tags.dialect and tags.dialect not in ("RIFF INFO", "ID3v1"):
             assert written.tags.dialect == tags.dialect
         assert genres_by_mutagen(path) == list(after)
-        assert everything_else(path) == others
+        now = everything_else(path)
+        if tags.dialect == "ID3v1":  # whose comment mutagen shows under a description of its own
+            now.pop("COMM::eng", None)
+        assert now == others
         assert decoded(path) == sound
         versions.append(path.read_bytes())
 
@@ -176,6 +179,19 @@ def test_id3v1_alone_stays_alone_while_it_can_hold_the_genre(
         "TYER": "1999",
         "TRCK": "7",
     }
+    assert str(new["COMM::eng"]) == "a note"
+
+
+@pytest.mark.parametrize("comment", [b"caf\xe9", b"thirty characters without track"[:30]])
+def test_id3v1_comments_of_any_kind_are_copied(
+    tmp_path: Path, journal: Journal, comment: bytes
+) -> None:
+    v1 = b"TAG" + bytes(94) + comment.ljust(30, b"\0") + b"\xff"
+    path = append(bare_mp3(tmp_path / "a.mp3"), v1)
+    write(journal, path, "Zydeco")
+    new = mutagen.id3.ID3(path, load_v1=False)
+    assert str(new["COMM::eng"]) == comment.decode("latin-1")
+    assert "TRCK" not in new
 
 
 def test_frames_that_nobody_understands_stay(tmp_path: Path, journal: Journal) -> None:

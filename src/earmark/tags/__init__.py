@@ -34,7 +34,7 @@ What undo brings back
     The file's very bytes, and its modification time.
 """
 
-from earmark.tags.apply import FIELD, Written, apply_change, undo_change
+from earmark.tags.apply import FIELD, Written, apply_change, check_writable, undo_change
 from earmark.tags.files import TEMP_PREFIX
 from earmark.tags.formats import read_tags
 from earmark.tags.journal import Journal
@@ -48,6 +48,7 @@ __all__ = [
     "Run",
     "Written",
     "apply_change",
+    "check_writable",
     "read_tags",
     "undo_change",
 ]

@@ -123,6 +123,19 @@ def apply_change(
     return _written(path, edited.tags)
 
 
+def check_writable(path: str) -> None:
+    """Refuse what `apply_change` would refuse for being the file that it is, whatever the genre.
+
+    Raises
+    ------
+    TagError
+    """
+    path = os.path.realpath(path)
+    check_replaceable(path)
+    with open_regular(path) as f, tag_errors(path):
+        family_of(f, path)
+
+
 def undo_change(journal: Journal, change: Change) -> Written:
     """Take back one change: the file gets its old bytes and modification time.
 

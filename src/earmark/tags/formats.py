@@ -46,6 +46,7 @@ _MAGIC = {
     b"tBaK": "tak",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c": "asf",
 }
+_UNREADABLE = (b"\x1a\x45\xdf\xa3", b"RF64", b"BW64")  # Matroska and WebM; WAV of over 4 GiB
 _OGG_MAGIC = {
     b"\x80theora": "theora",
     b"\x01vorbis": "ogg",
@@ -143,6 +144,8 @@ def _by_magic(head: bytes) -> str:
 
 def _read_unknown(f: BinaryIO, path: str) -> tuple[Reading, str]:
     """Tags of the rarer types that mutagen knows; they can be read and not written."""
+    if rewound(f).read(4) in _UNREADABLE:
+        raise TagError(path, "its tags cannot be read by Earmark")
     audio: Any = mutagen.File(rewound(f))
     if audio is None:
         raise TagError(path, "not a music file of a known type")

@@ -18,6 +18,7 @@ NONE = b"\xff"
 _SIZE = 128
 _TEXTS = {"title": (3, 33), "artist": (33, 63), "album": (63, 93)}
 _FRAMES = {"TIT2": (3, 33), "TPE1": (33, 63), "TALB": (63, 93), "TYER": (93, 97)}
+_COMMENT = 97
 
 
 def find(f: BinaryIO) -> bytes | None:
@@ -69,6 +70,8 @@ def as_id3v2(tag: bytes) -> Iterator[tuple[str, str]]:
     for name, (start, end) in _FRAMES.items():
         if _text(tag[start:end]):
             yield name, _text(tag[start:end])
+    if comment := _text(tag[_COMMENT:-1]):
+        yield "COMM", comment
     if tag[125] == 0 and tag[126]:
         yield "TRCK", str(tag[126])
 

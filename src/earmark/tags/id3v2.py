@@ -108,9 +108,14 @@ def render(tag: Tag, size: int = 0) -> bytes:
 
 
 def new_tag(texts: Iterable[tuple[str, str]] = ()) -> Tag:
-    """A tag for a file that has none, with text frames of these names and texts."""
+    """A tag for a file that has none, with frames of these names and texts."""
     frames = [
-        make_frame(NEW_VERSION, name, text_body(NEW_VERSION, (text,))) for name, text in texts
+        make_frame(
+            NEW_VERSION,
+            name,
+            comment_body(NEW_VERSION, text) if name == "COMM" else text_body(NEW_VERSION, (text,)),
+        )
+        for name, text in texts
     ]
     return Tag(version=NEW_VERSION, revision=0, flags=0, frames=tuple(frames))
 
@@ -157,6 +162,15 @@ def text_body(version: int, values: tuple[str, ...]) -> bytes:
     if version == 4:
         return b"\3" + "\0".join(values).encode()
     return b"\1" + b"\0\0".join(b"\xff\xfe" + value.encode("utf-16-le") for value in values)
+
+
+def comment_body(version: int, text: str) -> bytes:
+    """Body of a comment frame: encoding, language, an empty description, the text.
+
+    The language is the one that players look for first, whatever the text's.
+    """
+    body = text_body(version, ("", text))
+    return body[:1] + b"eng" + body[1:]
 
 
 def _frames(version: int, body: bytes) -> tuple[tuple[Frame, ...], bytes]:

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 
 from earmark.audio import packet_hash
 from earmark.errors import AudioError, TagError
-from earmark.tags.fields import Family
+from earmark.tags import id3v2
+from earmark.tags.fields import Family, rewound
 from earmark.tags.files import copy, create, finish, open_regular, sha256
 from earmark.tags.formats import FAMILIES, identify, tag_errors, tags_of
 from earmark.types import Tags
@@ -33,6 +34,9 @@ def family_of(f: BinaryIO, path: str) -> Family:
         There is none.
     """
     container = identify(f, path)
+    if container == "aac" and not id3v2.tag_size(rewound(f).read(id3v2.HEADER_SIZE)):
+        # Some players, and mutagen, take it for a damaged MP3 once a tag stands before it.
+        raise TagError(path, "raw AAC cannot hold tags", "put it into an M4A file")
     if container not in FAMILIES:
         raise TagError(path, "tags of this type of file can be read and not written")
     return FAMILIES[container]
