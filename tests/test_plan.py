@@ -201,9 +201,11 @@ def test_what_the_table_says(tmp_path: Path) -> None:
     assert (tmp_path / "plan.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert [row["track_id"] for row in rows] == ["1", "2", "3", "5"]  # "d" keeps its genre
     assert ",".join(rows[0]) == (
-        "path,artist,album,title,before,genre,confidence,agreement,action,track_id"
+        "path,artist,album,title,before,proposed,genre,confidence,agreement,action,track_id"
     )
-    assert "|".join(rows[0].values()) == ("/m/a.mp3|'=HYPERLINK(1)|'-|'+1||Rock|0.800|0.900|fill|1")
+    assert "|".join(rows[0].values()) == (
+        "/m/a.mp3|'=HYPERLINK(1)|'-|'+1||Rock|Rock|0.800|0.900|fill|1"
+    )
     assert rows[1]["before"] == "(255)"
     assert rows[2]["path"] == r"/m/caf\xe9.mp3"
 
@@ -245,6 +247,28 @@ def test_spreadsheets_quirks(tmp_path: Path) -> None:
     assert changes(back) == changes(plan)
 
 
+def test_a_genre_typed_in_has_no_confidence(tmp_path: Path) -> None:
+    tracks = library()
+    rows = written(tmp_path, make_plan(tracks, {tracks[0].path: ROCK, tracks[1].path: UNSURE}))
+    rows[0]["genre"] = rows[1]["genre"] = "Polka"
+    write_rows(tmp_path / "plan.csv", rows)
+    items = import_csv(tmp_path / "plan.csv", tracks).items[:2]
+    assert [(i.after, i.confidence, i.agreement) for i in items] == [(("Polka",), 0, 0)] * 2
+
+
+@pytest.mark.parametrize("note", ["sep=;\r\n", "SEP=;\n", '"sep=;"\r\n'])
+def test_excels_note_on_the_separator_is_passed_over(tmp_path: Path, note: str) -> None:
+    tracks = library()
+    plan = plan_of(*tracks)
+    path = tmp_path / "plan.csv"
+    rows = written(tmp_path, plan)
+    text = write_rows(path, [*rows, {**rows[0], "path": "/m/none.mp3"}], ";")
+    path.write_text(note + text, "utf-8-sig", newline="")
+    back = import_csv(path, tracks)
+    assert changes(back) == changes(plan)
+    assert back.items[-1].reason.startswith("line 7 of plan.csv")
+
+
 def test_letters_lost_by_a_spreadsheet_do_not_lose_the_row(tmp_path: Path) -> None:
     tracks = library()
     plan = plan_of(*tracks, mode="overwrite")
@@ -277,7 +301,7 @@ def test_a_track_that_got_a_genre_since_keeps_it(tmp_path: Path) -> None:
     tracks = library()
     export_csv(make_plan(tracks, {"/m/a.mp3": ROCK, "/m/b.mp3": UNSURE}), tmp_path / "plan.csv")
     text = (tmp_path / "plan.csv").read_text("utf-8-sig")
-    (tmp_path / "plan.csv").write_text(text.replace("(255),,", "(255),Polka,"), "utf-8")
+    (tmp_path / "plan.csv").write_text(text.replace("(255),,,", "(255),,Polka,"), "utf-8")
     tagged = [dataclasses.replace(t, tags=Tags(genres=("Jazz",))) for t in tracks]
     back = import_csv(tmp_path / "plan.csv", tagged)
     assert {i.reason for i in back.items if i.genres or i.action == "keep"} == {

@@ -61,6 +61,11 @@ def test_hidden_ones_are_passed_over(tmp_path: Path) -> None:
     assert found(tmp_path) == ["song.mp3"]
 
 
+def test_an_empty_root_is_not_the_current_folder() -> None:
+    with pytest.raises(LibraryError, match="is empty"):
+        walk("")
+
+
 def test_a_root_may_be_hidden(tmp_path: Path) -> None:
     make(tmp_path, ".music/song.mp3")
     assert found(tmp_path / ".music") == ["song.mp3"]

@@ -26,20 +26,22 @@ from earmark.library.plan import WRITING, Plan, PlanItem, TagMode, blank_item, i
 from earmark.types import Tags, Track
 
 COLUMNS = (
-    *("path", "artist", "album", "title", "before", "genre"),
+    *("path", "artist", "album", "title", "before", "proposed", "genre"),
     *("confidence", "agreement", "action", "track_id"),
 )
 _SEPARATOR = "; "
 # What spreadsheets take for the start of a formula, and our own mark, so that it can come off.
 _GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
+_SEPARATOR_NOTE = re.compile(r'"?sep=.?"?[,;\t]*\r?\n', re.IGNORECASE)  # first line, for Excel
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def export_csv(plan: Plan, path: Path) -> None:
     """Write a plan for editing: all but the tracks that are to stay as they are.
 
-    In it, ``genre`` is there to be edited (several: ``Rock; Pop``). Emptied, or with its row
-    deleted, the track stays as it is; filled in where the model did not know, it is applied.
+    In it, ``genre``, at first as ``proposed``, is there to be edited (several: ``Rock; Pop``).
+    Emptied, or with its row deleted, the track stays as it is; filled in where the model did not
+    know, it is applied.
 
     Raises
     ------
@@ -128,6 +130,7 @@ class _Row:
     path: str
     track_id: int
     before: str
+    proposed: tuple[str, ...] | None  # None: no such column
     genres: tuple[str, ...]
     action: str
     confidence: float
@@ -136,7 +139,8 @@ class _Row:
 
 def _cells(item: PlanItem) -> tuple[str, ...]:
     texts = (item.path, item.artist, item.album, item.title)
-    genres = (_SEPARATOR.join(item.before), _SEPARATOR.join(item.genres))
+    proposed = _SEPARATOR.join(item.genres)
+    genres = (_SEPARATOR.join(item.before), proposed, proposed)
     numbers = (f"{item.confidence:.3f}", f"{item.agreement:.3f}")
     return (*texts, *genres, *numbers, item.action, str(item.track_id))
 
@@ -153,6 +157,8 @@ def _item(row: _Row, track: Track, join: str | None) -> PlanItem:
     if mode == "fill" and not is_missing(track.tags.genres):
         return blank_item(track, "keep", "has a genre by now")
     item = proposal(track, row.genres, mode, join)
+    if row.proposed not in (None, row.genres):  # the numbers are the model's, the genre is not
+        return item
     return dataclasses.replace(item, confidence=row.confidence, agreement=row.agreement)
 
 
@@ -182,6 +188,9 @@ def _finder(rows: Iterable[_Row], tracks: Iterable[Track]) -> Callable[[_Row], T
 
 def _read(path: Path) -> Iterator[_Row]:
     text = _text(path)
+    n_before = 0
+    if note := _SEPARATOR_NOTE.match(text):
+        text, n_before = text[note.end() :], 1
     delimiter, columns = _header(path, text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
@@ -189,27 +198,33 @@ def _read(path: Path) -> Iterator[_Row]:
             if reader.line_num == 1 or not any(cells):
                 continue
             row = {name: cells[i].strip() for name, i in columns.items() if i < len(cells)}
-            yield _row(reader.line_num, {name: _unguarded(cell) for name, cell in row.items()})
+            line = n_before + reader.line_num
+            yield _row(line, {name: _unguarded(cell) for name, cell in row.items()})
     except csv.Error as e:
-        raise ConfigError(f"{path}, line {reader.line_num}: {e}") from e
+        raise ConfigError(f"{path}, line {n_before + reader.line_num}: {e}") from e
 
 
 def _row(line: int, row: dict[str, str]) -> _Row:
-    genres: dict[str, str] = {}
-    for part in row.get("genre", "").split(_SEPARATOR.strip()):
-        if value := part.strip():
-            genres.setdefault(fold(value), value)
     track_id = row.get("track_id", "")
     return _Row(
         line,
         path=row.get("path", ""),
         track_id=int(track_id) if re.fullmatch("[0-9]{1,18}", track_id) else 0,
         before=row.get("before", ""),
-        genres=tuple(genres.values()),
+        proposed=_genres(row["proposed"]) if "proposed" in row else None,
+        genres=_genres(row.get("genre", "")),
         action=row.get("action", "").lower(),
         confidence=_number(row.get("confidence", "")),
         agreement=_number(row.get("agreement", "")),
     )
+
+
+def _genres(cell: str) -> tuple[str, ...]:
+    genres: dict[str, str] = {}
+    for part in cell.split(_SEPARATOR.strip()):
+        if value := part.strip():
+            genres.setdefault(fold(value), value)
+    return tuple(genres.values())
 
 
 def _number(cell: str) -> float:

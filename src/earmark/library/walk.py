@@ -64,8 +64,10 @@ def walk(root: str | os.PathLike[str]) -> Iterator[Found | WalkProblem]:
     Raises
     ------
     LibraryError
-        `root` does not exist or cannot be read.
+        `root` is empty, does not exist or cannot be read.
     """
+    if not os.fspath(root):  # as from a variable that is not set; it would be the current folder
+        raise LibraryError("the name of the folder is empty", 'the current one is "."')
     start = os.path.abspath(root)
     try:
         status = os.stat(start)
