@@ -144,6 +144,7 @@ def test_classify_hears_a_moved_and_retagged_file_only_once(library: Path) -> No
         (("tag", MUSIC, "--import", "/no/plan.csv"), 2, "/no/plan.csv"),
         (("tag", MUSIC, "--export", __file__), 2, "test_cli.py exists"),
         (("tag", MUSIC, "--join", ""), 2, "nothing between them"),
+        (("tag", "", "--apply"), 1, "the name of the folder is empty"),
         (("undo",), 1, "there is nothing to undo"),
         (("undo", "17"), 1, "there is no run 17"),
         (("train", MUSIC, "--out", NOWHERE, "--merge", "nonsense"), 2, "nonsense"),
@@ -320,11 +321,26 @@ def test_an_interrupted_run_says_how_to_take_it_back(library: Path, at: int, sai
 
 def test_nothing_written_is_not_offered_back(library: Path) -> None:
     song = library / "four.m4a"
+    sheet = library / "plan.csv"
+    earmark("tag", song, "--min-confidence", "0", "--export", sheet)
     song.chmod(0o444)
-    ran = earmark("tag", song, "--min-confidence", "0", "--apply")
+    ran = earmark("tag", song, "--import", sheet, "--apply")
     assert ran.code == 3
+    assert "nothing was written" in ran.out
     assert "undo" not in ran.out
     assert "the file is read-only (allow writing to it first)" in ran.err
+
+
+def test_what_cannot_be_written_is_told_in_the_plan(library: Path) -> None:
+    (library / "four.m4a").chmod(0o444)
+    (library / "link.ogg").hardlink_to(library / "First" / "three.ogg")
+    write(library / "raw.aac", synth("music", 6.0), container="adts")
+    ran = earmark("tag", library, "--min-confidence", "0")
+    assert ran.code == 3
+    assert "1 to write, 0 not known, 5 unusable, 2 stay as they are" in ran.out
+    assert "?  the file is read-only (allow writing to it first)" in ran.out
+    assert "it has 2 hard links" in ran.err
+    assert "raw AAC cannot hold tags" in ran.err
 
 
 def test_a_damaged_catalogue_does_not_stand_in_the_way_of_undo(

@@ -126,9 +126,8 @@ class _Tally:
         self.written.append((path, written))
 
     def skip(self, path: str, e: FileError) -> FileSkipped:
-        reason = f"{e.reason} ({e.hint})" if e.hint else e.reason
-        self._skipped.append((path, reason))
-        return FileSkipped(path, reason)
+        self._skipped.append((path, e.explanation))
+        return FileSkipped(path, e.explanation)
 
     def report(self) -> ApplyReport:
         n_written = sum(written.changed for _, written in self.written)

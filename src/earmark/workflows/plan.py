@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from earmark.errors import FileError
+from earmark.errors import FileError, TagError
 from earmark.library import Catalogue, Plan, TagMode, is_wanted, make_plan
 from earmark.models.bundle import Bundle
-from earmark.types import Decision, VoteConfig
+from earmark.tags import check_writable
+from earmark.types import Decision, Track, VoteConfig
 from earmark.voting import decide
-from earmark.workflows.events import Workflow
+from earmark.workflows.events import FileSkipped, Workflow
 from earmark.workflows.judging import judge_all
 from earmark.workflows.scan import scan
 
@@ -32,7 +33,17 @@ def plan_tags(
     """
     yield from scan(root, catalogue)
     tracks = list(catalogue.tracks(root))
-    wanted = [track for track in tracks if is_wanted(track, mode)]
+    wanted: list[Track] = []
+    decisions: dict[str, Decision | str] = {}
+    for track in tracks:
+        if is_wanted(track, mode):
+            try:
+                check_writable(track.path)
+            except TagError as e:  # spares the listening, and a person false hopes
+                decisions[track.path] = e.explanation
+                yield FileSkipped(track.path, e.explanation)
+            else:
+                wanted.append(track)
     judged = yield from judge_all(
         [track.path for track in wanted],
         bundle,
@@ -41,10 +52,10 @@ def plan_tags(
         time_limit_s=time_limit_s,
         audio_ids={track.path: track.audio_id for track in wanted},
     )
-    decisions: dict[str, Decision | str] = {
-        path: outcome.reason
-        if isinstance(outcome, FileError)
-        else decide(outcome.probs.proba, bundle.meta.labels, vote)
-        for path, outcome in judged.items()
-    }
+    for path, outcome in judged.items():
+        decisions[path] = (
+            outcome.reason
+            if isinstance(outcome, FileError)
+            else decide(outcome.probs.proba, bundle.meta.labels, vote)
+        )
     return make_plan(tracks, decisions, mode, join)
