@@ -45,7 +45,7 @@ for verb in (scan, audit, train, tune, evaluate, classify, look, duplicates, tag
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line; exits with the codes of `earmark.cli`."""
     _prepare_outputs()
     try:
