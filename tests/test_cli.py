@@ -142,9 +142,7 @@ def test_classify_hears_a_moved_and_retagged_file_only_once(library: Path) -> No
         (("classify", MUSIC, "--model", "/no/model"), 1, "/no/model is not a model"),
         (("tag", MUSIC, "--append", "--overwrite"), 2, "choose one of --overwrite and --append"),
         (("tag", MUSIC, "--import", "/no/plan.csv"), 2, "/no/plan.csv"),
-        (("tag", MUSIC, "--export", __file__), 2, "test_cli.py exists"),
         (("tag", MUSIC, "--join", ""), 2, "nothing between them"),
-        (("tag", "", "--apply"), 1, "the name of the folder is empty"),
         (("undo",), 1, "there is nothing to undo"),
         (("undo", "17"), 1, "there is no run 17"),
         (("train", MUSIC, "--out", NOWHERE, "--merge", "nonsense"), 2, "nonsense"),
@@ -227,6 +225,25 @@ def test_tag_join_says_the_same_twice(library: Path) -> None:
     assert genres.startswith("Rock / ")
     assert "0 to write" in earmark(*args).out
     assert mutagen.File(song)["genre"] == [genres]
+
+
+def test_a_variable_that_is_not_set_does_not_tag_the_current_folder(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digests(library)
+    monkeypatch.chdir(library)
+    ran = earmark("tag", "", "--min-confidence", "0", "--apply")
+    assert ran.code == 1
+    assert "the name of the folder is empty" in ran.err
+    assert digests(library) == before
+
+
+def test_an_export_replaces_no_song(library: Path) -> None:
+    before = digests(library)
+    ran = earmark("tag", library, "--export", library / "four.m4a")
+    assert ran.code == 2
+    assert "four.m4a exists (delete it, or choose another name)" in ran.err
+    assert digests(library) == before
 
 
 def answering(answer: str, *args: object) -> tuple[str, str]:
