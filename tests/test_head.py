@@ -32,7 +32,7 @@ from earmark.models.classical.head import (
 )
 from earmark.models.embeddings import EmbeddingStore, embed, embedded_ids
 from earmark.models.runtime import Classifier
-from earmark.types import Slices
+from earmark.types import Slices, VoteConfig
 from earmark.workflows.classify import shipped_model
 from earmark.workflows.learning_set import short_hash
 from tests import backbones
@@ -203,7 +203,7 @@ def test_a_head_goes_on_the_shipped_model_and_on_a_head(tmp_path: Path) -> None:
     shipped = bundles.load(shipped_model())
     n_features = Classifier(shipped).embeddings(np.zeros((1, 128, 128), np.uint8)).shape[1]
     content = graft(shipped, some_head(n_features, 4))
-    meta = bundles.BundleMeta("once", ("a", "b", "c", "d"), shipped.meta.listen, shipped.meta.vote)
+    meta = bundles.BundleMeta("once", ("a", "b", "c", "d"), shipped.meta.listen, VoteConfig())
     once = bundles.write(tmp_path / "once", meta, content)
     twice = graft(once, some_head(n_features, 2))
     assert len(twice) < len(content)

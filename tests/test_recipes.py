@@ -121,7 +121,7 @@ def test_a_head_listens_as_its_backbone_does(tmp_path: Path) -> None:
         ('[tune]\n"optimiser.lr" = 3', "should be a section of keys and values"),
         ('[tune]\n"optimiser.lr" = { low = 1e-3 }', "high is None, but should be a number"),
         ('[tune]\n"optimiser.lr" = { low = 2.0, high = 1.0 }', "low below high"),
-        ('[tune]\n"optimiser.lr" = { low = 1e-3, high = 100 }', "lr is 100, but"),
+        ('[tune]\n"optimiser.lr" = { low = 1e-3, high = 100 }', "lr is 100.0, but"),
         ('[tune]\n"network.dropout" = { low = 0, high = 1, log = true }', "above 0 where log"),
         ('[tune]\n"network.dropout" = { choices = [], log = true }', "unknown key log"),
         ('[tune]\n"network.dropout" = { choices = [] }', "choices should be a list of values"),
