@@ -114,6 +114,23 @@ def test_protocols_in_folds_side_by_side_and_finished_trainings_kept(
     assert metrics(out) == [leaky, honest]
 
 
+def test_every_genre_is_left_out_in_turn(tmp_path: Path) -> None:
+    data = fill(tmp_path / "data", range(5), {**ROWS_OF, "music": "Polka"})
+    out = tmp_path / "report"
+    options = ("--leave-genre-out", "--out", out, "--min-tracks", "5", "--quiet")
+    ran = earmark("evaluate", RECIPE, data, *options)
+    assert ran.code == 0, ran.err
+    (found,) = metrics(out)
+    assert found["protocol"] == "artist"
+    for detection in found["unknown"]:  # type: ignore[attr-defined]
+        assert set(detection["kinds"]) == {"Jazz", "Rock", "Polka"}
+        for scores in detection["kinds"].values():
+            assert 0 <= scores["auroc"]["value"] <= 1
+            assert scores["auroc"]["n"] == 10
+    trained = {path.parent.parent.name for path in out.rglob("model.onnx")}
+    assert {f"without {genre}" for genre in ("Jazz", "Rock", "Polka")} <= trained
+
+
 def test_an_unknown_protocol_is_a_mistake_of_usage(known: Path) -> None:
     ran = earmark("evaluate", "cnn", known, "--protocol", "artist,studio")
     assert ran.code == 2

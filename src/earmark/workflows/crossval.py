@@ -32,7 +32,7 @@ from earmark.workflows.evaluate import (
 )
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.learning_set import Example
-from earmark.workflows.splitting import PRESCRIBED, SplitRequest
+from earmark.workflows.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.workflows.train import TrainRequest, train
 
 
@@ -164,7 +164,7 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
         bundle.meta.labels,
         name=request.training.recipe.name,
         data=request.training.labels.root,
-        protocol=protocol,
+        protocol=_in_force(protocol, bundle),
         split=f"{folds}seed {request.training.labels.split.seed}",
         unknown=unknown,
         votes={
@@ -175,6 +175,12 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
         nonmusic=[detection(shows, method) for method in METHODS],
         warnings=sorted(leaks - {""}),
     )
+
+
+def _in_force(protocol: str, bundle: Bundle) -> str:
+    """``artist`` where a prescribed split was asked for and the data set has none."""
+    by_data_set = str(bundle.meta.data.get("split_by", "")).startswith(BY_DATA_SET)
+    return protocol if protocol != PRESCRIBED or by_data_set else "artist"
 
 
 def _left_out(run: _Run) -> Workflow[tuple[Detection, ...]]:

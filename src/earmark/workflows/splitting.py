@@ -18,6 +18,7 @@ from earmark.datasets import (
 
 SLICES = "slice-random"
 PRESCRIBED = "prescribed"
+BY_DATA_SET = "the data set's own prescription"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def split_tracks(
     if own:
         parts = complete_split(prescribed, groups, labels, _valid_share(request), request.seed)
         carved = "" if "valid" in prescribed else f", valid out of train, seed {request.seed}"
-        return parts, f"the data set's own prescription{carved}"
+        return parts, f"{BY_DATA_SET}{carved}"
     if not request.n_folds:
         return grouped_split(groups, labels, request.fractions, request.seed), request.describe()
     folds = grouped_folds(groups, labels, request.n_folds, request.seed)
