@@ -186,3 +186,48 @@ _TABLES = st.dictionaries(
 @given(st.dictionaries(st.text("abc_-. \"'é"), st.one_of(_VALUES, st.lists(_VALUES), _TABLES)))
 def test_toml_reads_what_it_has_written(values: dict[str, Any]) -> None:
     assert tomllib.loads(toml.dumps(values)) == values
+
+
+PAPER = """
+[paper]
+figure = "85 %"
+accuracy = 0.85
+counts = "tracks"
+data = "9 genres, 101 tracks"
+split = "slice-random"
+shares = [0.7, 0.2, 0.1]
+merges = { Blues = "Jazz" }
+source = "somewhere"
+"""
+
+
+def test_what_an_author_reported(tmp_path: Path) -> None:
+    recipe = recipes.load(written(tmp_path, PAPER))
+    assert recipe.paper.merges == {"Blues": "Jazz"}
+    assert recipe.paper.shares == (0.7, 0.2, 0.1)
+    again = TrainingRecipe.from_dict(tomllib.loads(recipe.to_toml()), "mine", "again")
+    assert again == recipe
+    assert "paper" not in recipes.load("cnn").to_dict()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("shares = [0.7, 0.2, 0.1]", "shares = [0.7, 0.2, 0.2]", "sum to 1"),
+        ("shares = [0.7, 0.2, 0.1]", "shares = [0.7, 0.3]", "three numbers"),
+        ("shares = [0.7, 0.2, 0.1]", "shares = [0.7, 0.3, 0.0]", "above 0"),
+        ("accuracy = 0.85", "accuracy = 85", "from 0 to 1"),
+        ('split = "slice-random"', 'split = "by ear"', "should be one of"),
+        ('data = "9 genres, 101 tracks"', "", "on what data"),
+        ('figure = "85 %"', "", "should say figure"),
+        ('merges = { Blues = "Jazz" }', "merges = { Blues = 1 }", "merges Blues is 1"),
+        ('merges = { Blues = "Jazz" }', 'merges = "Blues=Jazz"', "keys and values"),
+        ('figure = "85 %"', 'figur = "85 %"', "did you mean figure"),
+    ],
+)
+def test_a_report_that_makes_no_sense_is_refused(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        recipes.load(written(tmp_path, PAPER.replace(old, new)))
+    assert "[paper]" in str(caught.value)

@@ -37,7 +37,8 @@ def check_value(value: Any, wanted: Any, where: str, bounds: Bounds = UNBOUNDED)
     ----------
     value : Any
     wanted : type
-        int, float, bool, str, a Literal, or a tuple of any number of one of them.
+        int, float, bool, str, a Literal, or a tuple of any number of one of them; or a mapping
+        of str to one of them.
     where : str
         File, section and key, for the message.
     bounds : (float, float)
@@ -47,6 +48,10 @@ def check_value(value: Any, wanted: Any, where: str, bounds: Bounds = UNBOUNDED)
             raise ConfigError(f"{where} is {value!r}, but should be a list")
         for item in value:
             check_value(item, get_args(wanted)[0], where, bounds)
+    elif get_origin(wanted) is Mapping:
+        check_table(value, where)
+        for key, item in value.items():
+            check_value(item, get_args(wanted)[1], f"{where} {key}", bounds)
     elif get_origin(wanted) is Literal:
         if value not in get_args(wanted):
             known = ", ".join(get_args(wanted))

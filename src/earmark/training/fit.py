@@ -31,7 +31,7 @@ from earmark.types import FloatArray
 
 _VALID_BATCH = 64
 # Parts of a recipe that may change without making it another network's.
-_NOT_TRAINED_BY = ("description", "vote", "tune")
+_NOT_TRAINED_BY = ("description", "vote", "tune", "paper")
 # The learning rate at the beginning and at the end, as a share of its highest.
 _WARM_UP_FROM, _COSINE_TO = 0.1, 0.01
 

@@ -2,7 +2,8 @@
 
 A recipe says what is listened to and how (``[excerpts]``, ``[features]``, ``[slices]``), what
 learns (``[network]``), how (``[optimiser]``, ``[schedule]``, ``[augmentation]``), how slices then
-decide about a track (``[vote]``), and which of its values are worth trying others for (``[tune]``).
+decide about a track (``[vote]``), which of its values are worth trying others for (``[tune]``), and
+what its author reported of it (``[paper]``).
 A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that.
 What a file leaves out has the default of the section's class.
 """
@@ -19,6 +20,7 @@ from earmark.errors import BundleError, ConfigError
 from earmark.features.mel import filter_bank
 from earmark.training import toml
 from earmark.training.checks import UNBOUNDED, check_keys, check_table, check_value
+from earmark.training.paper import PaperConfig, check_paper
 from earmark.training.settings import (
     AugmentConfig,
     HeadConfig,
@@ -46,13 +48,14 @@ _SECTIONS: dict[str, Any] = {
     "augmentation": AugmentConfig,
     "head": HeadConfig,
     "vote": VoteConfig,
+    "paper": PaperConfig,
 }
 _SECTIONS_OF: dict[Kind, tuple[str, ...]] = {
     "network": tuple(name for name in _SECTIONS if name != "head"),
-    "head": ("head", "vote"),
+    "head": ("head", "vote", "paper"),
 }
 # Another value of these would mean listening to all music again for every trial.
-_NOT_TUNED = ("excerpts", "features", "slices")
+_NOT_TUNED = ("excerpts", "features", "slices", "paper")
 # Part of a section, but found by training rather than written by anybody.
 _LEARNED = {"vote": ("stacker",)}
 # Bounds of the sections that bundles share, which know none of their own.
@@ -108,6 +111,7 @@ class TrainingRecipe:
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
     vote: VoteConfig = field(default_factory=VoteConfig)
+    paper: PaperConfig = field(default_factory=PaperConfig)
     tune: Mapping[str, Range] = field(default_factory=dict)
 
     @property
@@ -151,6 +155,8 @@ class TrainingRecipe:
             table = getattr(self, section).to_dict()
             learned = _LEARNED.get(section, ())
             values[section] = {key: value for key, value in table.items() if key not in learned}
+        if not self.paper.figure:
+            del values["paper"]
         if self.kind == "network":
             values["network"] = {"name": self.network.name, **self.network.options}
         values["tune"] = {path: _range_to_dict(wanted) for path, wanted in self.tune.items()}
@@ -199,7 +205,10 @@ def _section(name: str, values: Any, where: str) -> Any:
         parsed[key] = tuple(value) if isinstance(value, list) else value
     if cls is AugmentConfig:
         _check_snr(parsed.get("snr_db", ()), place)
-    return cls(**parsed)
+    config = cls(**parsed)
+    if isinstance(config, PaperConfig):
+        check_paper(config, place)
+    return config
 
 
 def _check_snr(snr_db: tuple[float, ...], where: str) -> None:
