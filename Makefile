@@ -20,7 +20,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[train,tune,bench,dev]'
+	$(PIP) install -c constraints.txt -e '.[train,tune,bench,web,dev]'
 	touch $@ $(VENV)/.base
 
 check: $(VENV)/.dev
