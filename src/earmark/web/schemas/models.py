@@ -1,0 +1,44 @@
+"""Models and their cards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from earmark.web.schemas.common import Key, Share, Wire
+
+
+class ModelSummary(Wire):
+    model_id: Key
+    name: str
+    labels: list[str]
+    created: str
+    licence: str
+    source: str = Field(description="shipped, given (by --model) or trained (here).")
+    in_use: bool
+    accuracy: Share | None = Field(description="On test tracks of artists not trained on.")
+    accuracy_interval_95: list[float | None] | None
+
+
+class ModelList(Wire):
+    models: list[ModelSummary]
+
+
+class ModelCard(ModelSummary):
+    """All that `model.json` says of where the model comes from and how good it is."""
+
+    data: dict[str, Any]
+    scores: dict[str, Any]
+    training: dict[str, Any]
+    listen: dict[str, Any]
+    vote: dict[str, Any]
+    temperature: float
+    confusion: list[list[int]] | None = Field(
+        description="Test tracks by genre (row, as `labels`) and answer (column, as `labels`; the"
+        ' last is "I don\'t know"). Null where the run folder is gone.'
+    )
+
+
+class UseModel(Wire):
+    model_id: Key
