@@ -7,7 +7,8 @@ one that was cut short goes on from its last epoch.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,38 +59,69 @@ class CrossRequest:
     leave_genre_out: bool = False
 
 
-class _Run:
-    """What all trainings of a request share."""
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A model trained for the purpose, and what it says about its test part."""
 
-    def __init__(
-        self,
-        request: CrossRequest,
-        catalogue: Catalogue,
-        data_dir: Path,
-        n_workers: int,
-        time_limit_s: float,
-    ) -> None:
-        self.request, self.catalogue, self.data_dir = request, catalogue, data_dir
-        self.limits: dict[str, float | int] = {
-            "n_workers": n_workers,
-            "time_limit_s": time_limit_s,
-        }
+    bundle: Bundle
+    known: Answers
+    run_dir: Path
+
+    @property
+    def judged(self) -> Judged:
+        """The test part, by the model's own vote."""
+        return judged(self.known, self.bundle.meta.labels, self.bundle.meta.vote)
+
+
+@dataclass(frozen=True, slots=True)
+class Trainings:
+    """Trainings below one folder, each kept once it has finished.
+
+    Attributes
+    ----------
+    out : Path
+    catalogue : Catalogue
+    data_dir : Path
+    n_workers, time_limit_s
+        For listening.
+    """
+
+    out: Path
+    catalogue: Catalogue
+    data_dir: Path
+    n_workers: int
+    time_limit_s: float
+
+    def folds(self, training: TrainRequest, protocol: str, n_folds: int) -> Workflow[list[Fold]]:
+        """Every fold under a protocol, at least one, trained and asked about its test part."""
+        folds = []
+        for fold in range(max(n_folds, 1)):
+            split = dataclasses.replace(
+                training.labels.split, protocol=protocol, n_folds=n_folds, fold=fold
+            )
+            name = f"{protocol}/fold-{fold + 1}" if n_folds else f"{protocol}/split"
+            bundle, examples = yield from self.trained(name, _with_split(training, split))
+            known = yield from self.answers(bundle, examples)
+            folds.append(Fold(bundle, known, self.out / name / "run"))
+        return folds
 
     def trained(self, name: str, training: TrainRequest) -> Workflow[tuple[Bundle, list[Example]]]:
         """The bundle of one training, and its test part; finished ones are taken as they are."""
-        folder = self.request.training.out / name
+        folder = self.out / name
         training = dataclasses.replace(training, out=folder / "model", run_dir=folder / "run")
         bundle = _finished(training)
         if bundle is None:
-            yield Note(f"training {name}")
+            yield Note(f"training {training.recipe.name}, {name}")
             report = yield from train(
                 training,
                 self.catalogue,
                 self.data_dir,
-                n_workers=int(self.limits["n_workers"]),
-                time_limit_s=self.limits["time_limit_s"],
+                n_workers=self.n_workers,
+                time_limit_s=self.time_limit_s,
             )
             if report.interrupted:
+                # Half a training is none; its checkpoints stay, to be gone on from.
+                shutil.rmtree(training.out)
                 raise KeyboardInterrupt
             bundle = report.bundle
         examples = runfolder.read_split(folder / "run", bundle.meta.labels)
@@ -110,8 +142,8 @@ class _Run:
                 subjects,
                 bundle,
                 self.catalogue,
-                n_workers=int(self.limits["n_workers"]),
-                time_limit_s=self.limits["time_limit_s"],
+                n_workers=self.n_workers,
+                time_limit_s=self.time_limit_s,
             )
         )
 
@@ -131,41 +163,31 @@ def cross_validate(
     DataError
         If the data cannot be split so.
     """
-    run = _Run(request, catalogue, data_dir, n_workers, time_limit_s)
+    run = Trainings(request.training.out, catalogue, data_dir, n_workers, time_limit_s)
     evaluations = []
     for protocol in request.protocols:
         unknown: tuple[Detection, ...] = ()
         if request.leave_genre_out and protocol in ("artist", PRESCRIBED):
-            unknown = yield from _left_out(run)
-        evaluations.append((yield from _measured(run, protocol, unknown)))
+            unknown = yield from _left_out(run, request.training)
+        evaluations.append((yield from _measured(run, request, protocol, unknown)))
     return evaluations
 
 
-def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workflow[Evaluation]:
-    request = run.request
-    parts: list[Judged] = []
-    votes: list[dict[str, Judged]] = []
-    shows: list[tuple[Answers, Mapping[str, Answers]]] = []
-    leaks: set[str] = set()
-    for fold in range(max(request.n_folds, 1)):
-        split = dataclasses.replace(
-            request.training.labels.split, protocol=protocol, n_folds=request.n_folds, fold=fold
-        )
-        name = f"{protocol}/fold-{fold + 1}" if request.n_folds else f"{protocol}/split"
-        bundle, examples = yield from run.trained(name, _with_split(request.training, split))
-        known = yield from run.answers(bundle, examples)
-        parts.append(judged(known, bundle.meta.labels, bundle.meta.vote))
-        votes.append(judged_by_all(known, bundle.meta.labels, bundle.meta.vote))
-        shows.append((known, nonmusic_answers(bundle)))
-        leaks.add(bundle.meta.data.get("backbone_leak", ""))
-    folds = f"{request.n_folds}-fold cross-validation, " if request.n_folds else "one split, "
+def _measured(
+    run: Trainings, request: CrossRequest, protocol: str, unknown: tuple[Detection, ...]
+) -> Workflow[Evaluation]:
+    folds = yield from run.folds(request.training, protocol, request.n_folds)
+    bundle = folds[-1].bundle
+    votes = [judged_by_all(f.known, f.bundle.meta.labels, f.bundle.meta.vote) for f in folds]
+    shows = [(fold.known, nonmusic_answers(fold.bundle)) for fold in folds]
+    leaks = {fold.bundle.meta.data.get("backbone_leak", "") for fold in folds}
     return results.evaluate(
-        Judged.joined(parts),
+        Judged.joined([fold.judged for fold in folds]),
         bundle.meta.labels,
         name=request.training.recipe.name,
         data=request.training.labels.root,
-        protocol=_in_force(protocol, bundle),
-        split=f"{folds}seed {request.training.labels.split.seed}",
+        protocol=in_force(protocol, bundle),
+        split=describe_folds(request.n_folds, request.training.labels.split.seed),
         unknown=unknown,
         votes={
             mode: Judged.joined([each[mode] for each in votes])
@@ -177,18 +199,22 @@ def _measured(run: _Run, protocol: str, unknown: tuple[Detection, ...]) -> Workf
     )
 
 
-def _in_force(protocol: str, bundle: Bundle) -> str:
+def describe_folds(n_folds: int, seed: int) -> str:
+    """How often it was split, for people."""
+    return f"{f'{n_folds}-fold cross-validation' if n_folds else 'one split'}, seed {seed}"
+
+
+def in_force(protocol: str, bundle: Bundle) -> str:
     """``artist`` where a prescribed split was asked for and the data set has none."""
     by_data_set = str(bundle.meta.data.get("split_by", "")).startswith(BY_DATA_SET)
     return protocol if protocol != PRESCRIBED or by_data_set else "artist"
 
 
-def _left_out(run: _Run) -> Workflow[tuple[Detection, ...]]:
+def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detection, ...]]:
     """Trainings without each genre in turn: does the model doubt what it has never heard?"""
-    training = run.request.training
     whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
     bundle, _ = yield from run.trained("artist/all genres", whole)
-    everything = runfolder.read_split(training.out / "artist/all genres/run", bundle.meta.labels)
+    everything = runfolder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
     shows = []
     for number, genre in enumerate(bundle.meta.labels):
         others = tuple(label for label in bundle.meta.labels if label != genre)

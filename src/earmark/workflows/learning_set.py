@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.datasets import FROM_CATALOGUE, PARTS, SLICE_LEAK, LabelledTrack, leaks, read
+from earmark.datasets.sample import sample
 from earmark.errors import DataError
 from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 from earmark.library import Catalogue
@@ -49,6 +50,8 @@ class LabelRequest:
     fingerprints : bool
         Whether to look for duplicates by their sound, so that none is on both sides of a split.
         Each track is decoded whole for that, once.
+    max_tracks : int
+        Of more, so many are drawn, genre by genre and artist by artist; 0: all are taken.
     """
 
     root: str
@@ -61,6 +64,7 @@ class LabelRequest:
     meta: str | None = None
     split: SplitRequest = dataclasses.field(default_factory=SplitRequest)
     fingerprints: bool = True
+    max_tracks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,11 @@ def assemble(
         yield Note(f"no track is of {', '.join(missing)}, which --only asks for")
     pairs = zip(tracks, choice.labels, strict=True)
     chosen = [(track, label) for track, label in pairs if label is not None]
+    if 0 < request.max_tracks < len(chosen):
+        yield Note(f"{request.max_tracks} of these {len(chosen)} tracks are drawn")
+        groups = [track.group("artist") for track, _ in chosen]
+        drawn = sample([label for _, label in chosen], groups, request.max_tracks)
+        chosen = [chosen[i] for i in drawn]
     paths = [track.path for track, _ in chosen]
     heard = yield from hear_all(paths, store, n_workers, time_limit_s)
     rows = [(track, label, heard[track.path]) for track, label in chosen if track.path in heard]
