@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from earmark.evaluation.bootstrap import Score
+from earmark.evaluation.comparison import Comparison
 from earmark.evaluation.rejection import RiskCoverage
 from earmark.evaluation.reliability import Reliability
 
@@ -180,6 +182,46 @@ def _protocol_name(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) ->
     if len({other["name"] for other in rows}) > 1:
         lines.insert(0, literal(row["name"], longest=18))
     return "\n".join([*lines, "(leaks)"] if row["leak"] else lines)
+
+
+def gaps(path: Path, comparison: Comparison) -> None:
+    """Draw each recipe's accuracy under the honest split and as its author split, with intervals.
+
+    A line joins the two; a cross is the author's own figure. What is counted, tracks or slices, is
+    what the author counted.
+    """
+    names, lines = [], []
+    for recipe in comparison.recipes:
+        honest, paper = comparison.pair(recipe)
+        if honest or paper:
+            counts = next(c.reported.counts for c in (paper, honest) if c)
+            names.append(f"{literal(recipe, longest=24)}\n({counts})")
+            lines.append((honest, paper))
+    figure = Figure(figsize=(7, 1.6 + 0.55 * max(len(lines), 1)), layout="constrained")
+    axes = figure.add_subplot()
+    for at, (honest, paper) in enumerate(lines):
+        both = [cell.counted.value for cell in (honest, paper) if cell and cell.counted]
+        axes.plot(both, [at] * len(both), color=GREY, linewidth=2, zorder=1)
+        for cell, colour, marker, lift in ((honest, BLUE, "o", 0.12), (paper, ORANGE, "s", -0.12)):
+            if cell and cell.counted:
+                value, whiskers = _with_whiskers([cell.counted])
+                axes.errorbar(
+                    value, [at + lift], xerr=whiskers, fmt=marker, color=colour, capsize=3
+                )
+        reported = next(c.reported for c in (paper, honest) if c)
+        if reported.accuracy:
+            axes.plot(reported.accuracy, at, color="black", marker="x", linestyle="none")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), xlabel="share right")
+    axes.set_title("The same tracks, split honestly and as each author did")
+    _as_shares(axes, x=True)
+    keys = [
+        Line2D([], [], color=BLUE, marker="o", linestyle="none", label="artists not heard before"),
+        Line2D([], [], color=ORANGE, marker="s", linestyle="none", label="as its author split"),
+        Line2D([], [], color="black", marker="x", linestyle="none", label="author's own figure"),
+    ]
+    figure.legend(handles=keys, loc="outside lower center", ncols=3)
+    save(figure, path)
 
 
 def _with_whiskers(scores: Sequence[Score]) -> tuple[NDArray[Any], NDArray[Any]]:
