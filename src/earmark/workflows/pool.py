@@ -6,6 +6,7 @@ crashes or hangs costs that worker, which is replaced, and that file, which is r
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,8 @@ from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext
 from multiprocessing.synchronize import RLock
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -52,6 +54,78 @@ class _KeepingLocks(SpawnContext):
         return lock
 
 
+class FilePool:
+    """Worker processes for files; a context manager that ends them.
+
+    Parameters
+    ----------
+    n_workers : int
+        Processes, one thread each. They start with the first file.
+    time_limit_s : float
+        For each file.
+    memory_limit_bytes : int, optional
+        How much more memory a worker may take for a file than it holds when it is ready. Kept on
+        Linux only.
+    initializer, initargs
+        Called once in every worker.
+    """
+
+    def __init__(
+        self,
+        n_workers: int,
+        *,
+        time_limit_s: float,
+        memory_limit_bytes: int | None = None,
+        initializer: Callable[..., None] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> None:
+        # Numerical libraries read these when a worker first loads them: n workers use n cores.
+        for name in _ONE_THREAD:
+            os.environ.setdefault(name, "1")
+        self._time_limit_s = time_limit_s
+        self._started = False
+        self._pool = ProcessPool(
+            max_workers=n_workers,
+            initializer=partial(_start, initializer, initargs, memory_limit_bytes),
+            context=_KeepingLocks(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+    def submit(self, work: Callable[[str], T], path: str) -> Future[T]:
+        """Have `work`, which can be pickled, called on `path`; see `outcome`.
+
+        Raises
+        ------
+        EarmarkError
+            The workers cannot be started.
+        """
+        with contextlib.nullcontext() if self._started else _interrupts_held_back():
+            try:
+                future: Future[T] = self._pool.schedule(
+                    _run, args=[work, path], timeout=self._time_limit_s
+                )
+            except RuntimeError as e:
+                raise _broken() from e
+        self._started = True
+        return future
+
+    def outcome(self, future: Future[T], path: str) -> T | FileError:
+        """What became of a file that was submitted, as soon as it is known.
+
+        Raises
+        ------
+        EarmarkError
+            What `initializer` raised, or that workers cannot be started.
+        """
+        return _outcome(future, path, self._time_limit_s)
+
+
 def map_files(
     work: Callable[[str], T],
     paths: Iterable[str],
@@ -69,12 +143,8 @@ def map_files(
         Importable by name; may raise `FileError`.
     paths : iterable of str
         Drawn from only as workers get free.
-    n_workers : int
-        Processes, one thread each.
-    time_limit_s : float
-        For each file.
-    initializer, initargs
-        Called once in every worker.
+    n_workers, time_limit_s, initializer, initargs
+        See `FilePool`.
 
     Yields
     ------
@@ -87,44 +157,26 @@ def map_files(
     EarmarkError
         What `initializer` raised, or that workers cannot be started.
     """
-    # Numerical libraries read these when a worker first loads them: n workers use n cores.
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
     waiting = iter(paths)
     # A short queue keeps workers busy and a library of any size out of memory.
     first = list(islice(waiting, 3 * n_workers))
     if not first:
         return
-    context = _KeepingLocks()
-    pool = ProcessPool(
-        max_workers=min(n_workers, len(first)),
-        initializer=partial(_start, initializer, initargs),
-        context=context,
-    )
-    running: dict[Future[Any], str] = {}
-
-    def schedule(paths: Iterable[str]) -> None:
-        for path in paths:
-            try:
-                future = pool.schedule(_run, args=[work, path], timeout=time_limit_s)
-            except RuntimeError as e:
-                raise _broken() from e
-            running[future] = path
-
-    try:
-        with _interrupts_held_back():
-            schedule(first)  # this starts the workers
+    with FilePool(
+        min(n_workers, len(first)),
+        time_limit_s=time_limit_s,
+        initializer=initializer,
+        initargs=initargs,
+    ) as pool:
+        running: dict[Future[T], str] = {pool.submit(work, path): path for path in first}
         while running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 path = running.pop(future)
-                outcome = _outcome(future, path, time_limit_s)
-                schedule(islice(waiting, 1))
+                outcome = pool.outcome(future, path)
+                for following in islice(waiting, 1):
+                    running[pool.submit(work, following)] = following
                 yield path, outcome
-        pool.close()
-    finally:
-        pool.stop()
-        pool.join()
 
 
 @contextmanager
@@ -143,17 +195,38 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
+def _start(
+    initializer: Callable[..., None] | None,
+    initargs: tuple[Any, ...],
+    memory_limit_bytes: int | None,
+) -> None:
     global _unready
     try:
         if initializer is not None:
             initializer(*initargs)
+        if memory_limit_bytes is not None:
+            _limit_memory(memory_limit_bytes)
     except EarmarkError as e:
         _unready = e
     except Exception as e:  # noqa: BLE001 - the boundary: reported by the parent, once
         _unready = EarmarkError(
             f"a worker cannot get ready: {type(e).__name__}: {e}", "please report this"
         )
+
+
+def _limit_memory(n_bytes: int) -> None:
+    """Let this process take `n_bytes` more than it has; nothing happens but on Linux."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return
+    import resource
+
+    lines = dict(line.split(":", 1) for line in status.read_text("ascii", "replace").splitlines())
+    limit = int(lines["VmData"].split()[0]) * 1024 + n_bytes
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def _run(work: Callable[[str], T], path: str) -> T:
@@ -180,6 +253,10 @@ def _outcome(future: Future[Any], path: str, time_limit_s: float) -> Any | FileE
         raise _broken() from e
     except TimeoutError as e:
         error = AudioError(path, f"took longer than {time_limit_s:g} s and was given up")
+        error.__cause__ = e
+        return error
+    except MemoryError as e:
+        error = AudioError(path, "takes more memory than one file may")
         error.__cause__ = e
         return error
     except ProcessExpired as e:
