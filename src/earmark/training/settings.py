@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from earmark.types import Recipe
 
 OptimiserName = Literal["adamw", "adam", "rmsprop", "sgd"]
+EstimatorName = Literal["dummy", "k-nn", "logistic", "svm", "forest", "boosting", "bayes", "mlp"]
 
 
 def _within(default: Any, low: float, high: float = float("inf")) -> Any:
@@ -127,6 +128,26 @@ class HeadConfig(Recipe):
     """
 
     backbone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryConfig(Recipe):
+    """scikit-learn's classifiers on statistics of excerpts (``kind = "summary"``).
+
+    Attributes
+    ----------
+    estimator : {'best', 'dummy', 'k-nn', 'logistic', 'svm', 'forest', 'boosting', 'bayes', 'mlp'}
+        The one that becomes the model; ``best``: the one with the highest macro-F1 of training
+        tracks by artists left out.
+    tried : tuple of str
+        Those that are searched for their best settings and compared.
+    folds : int
+        Of the search.
+    """
+
+    estimator: Literal["best", EstimatorName] = "best"
+    tried: tuple[EstimatorName, ...] = get_args(EstimatorName)
+    folds: int = _within(3, 2, 20)
 
 
 @dataclass(frozen=True, slots=True)
