@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.errors import BundleError, MissingExtraError
-from earmark.types import FeatureConfig, FloatArray
+from earmark.errors import BundleError
+from earmark.types import Axis, FeatureConfig, FloatArray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,14 +44,12 @@ def summary(y: FloatArray, config: FeatureConfig) -> FloatArray:
     Returns
     -------
     ndarray of float32, shape (n_statistics, 1)
-        In the units that `names` tells; not clipped to `bounds`.
+        In the units that `names` tells; not clipped to `limits`.
 
     Raises
     ------
     BundleError
         `config` makes no sense.
-    MissingExtraError
-        If librosa is not installed.
     """
     check(config)
     if y.size < config.n_fft:
@@ -69,15 +67,19 @@ def names(config: FeatureConfig) -> tuple[str, ...]:
     return (*means, *deviations, "tempo")
 
 
-def bounds(config: FeatureConfig) -> tuple[FloatArray, FloatArray]:
+def axis(config: FeatureConfig) -> Axis:
+    """Statistics have numbers; `names` says what each is."""
+    return Axis("statistic", np.arange(len(names(config)), dtype=np.float64))
+
+
+def limits(config: FeatureConfig) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest value that is stored of each statistic, each of shape (n_statistics, 1).
 
     A quantity between two bounds deviates from its mean by at most half of what lies between them.
     """
-    limits = np.array(list(_described(config).values()))
-    half = (limits[:, 1] - limits[:, 0]) / 2
-    low = np.concatenate([limits[:, 0], np.zeros(len(limits)), [0.0]])
-    high = np.concatenate([limits[:, 1], half, [_MAX_TEMPO]])
+    lowest, highest = np.array(list(_described(config).values())).T
+    low = np.concatenate([lowest, np.zeros(len(lowest)), [0.0]])
+    high = np.concatenate([highest, (highest - lowest) / 2, [_MAX_TEMPO]])
     return low.astype(np.float32)[:, None], high.astype(np.float32)[:, None]
 
 
@@ -114,10 +116,7 @@ def _described(config: FeatureConfig) -> dict[str, tuple[float, float]]:
 
 def _descriptors(y: FloatArray, config: FeatureConfig) -> tuple[NDArray[np.float64], float]:
     """Descriptors (n_descriptors, n_frames), and the tempo in beats a minute."""
-    try:
-        librosa = import_module("librosa")
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "librosa", "features") from e
+    librosa = import_module("librosa")
     sr, n_fft, hop = config.sr, config.n_fft, config.hop_length
     bins = {"sr": sr, "n_fft": n_fft}
     S = np.abs(librosa.stft(y, n_fft=n_fft, hop_length=hop))

@@ -29,6 +29,8 @@ _VERSIONS_OF = (
     "torch",
     "lightning-fabric",
     "scikit-learn",
+    "skl2onnx",
+    "librosa",
     "numpy",
     "onnxruntime",
     "av",
