@@ -4,5 +4,14 @@ from earmark.audio.excerpts import plan as plan_excerpts
 from earmark.audio.identity import audio_id, packet_hash
 from earmark.audio.reading import read_excerpts
 from earmark.audio.source import AudioInfo, probe
+from earmark.audio.streaming import mono_chunks
 
-__all__ = ["AudioInfo", "audio_id", "packet_hash", "plan_excerpts", "probe", "read_excerpts"]
+__all__ = [
+    "AudioInfo",
+    "audio_id",
+    "mono_chunks",
+    "packet_hash",
+    "plan_excerpts",
+    "probe",
+    "read_excerpts",
+]

@@ -13,19 +13,15 @@ matters. Speed does: what is played a percent faster or slower is not known agai
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import av
 import numpy as np
-import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from earmark.audio.identity import audio_id
-from earmark.audio.mono import Mixer, repair
-from earmark.audio.source import Source
+from earmark.audio.streaming import mono_chunks
 from earmark.types import FloatArray
 
 RECIPE = 1
@@ -40,7 +36,6 @@ TICK_S = 0.008
 MAX_S = 600.0
 """Of longer tracks only the beginning is looked at, in seconds."""
 
-_CHUNK_S = 5
 _N_FFT, _HOP = 2048, 256
 _BLOCK_FRAMES = 1024
 # Weights of the magnitudes 1 to 4 frames later, and, negative, earlier: their sum rises and falls
@@ -129,43 +124,12 @@ def _decode(path: str | os.PathLike[str]) -> FloatArray:
     """The beginning of a file as mono at `SR`."""
     parts: list[FloatArray] = []
     n_samples, wanted = 0, round(MAX_S * SR)
-    for part in _resampled(path):
+    for part in mono_chunks(path, SR):
         parts.append(part)
         n_samples += part.size
         if n_samples >= wanted:
             break
     return np.concatenate(parts)[:wanted]
-
-
-def _resampled(path: str | os.PathLike[str]) -> Iterator[FloatArray]:
-    """Mono at `SR`, a few seconds at a time."""
-    with Source(path) as source:
-        mixer: Mixer | None = None
-        resampler: Any = None
-        for frame in _frames(source):
-            if mixer is not None and not mixer.accepts(frame):
-                # Another recording was glued on.
-                yield resampler.resample_chunk(repair(mixer.mean(), source.path), last=True)
-                mixer = None
-            if mixer is None:
-                mixer = Mixer(frame, _CHUNK_S * frame.sample_rate)
-                resampler = soxr.ResampleStream(frame.sample_rate, SR, 1, "float32", "MQ")
-            begin = 0
-            while begin < frame.samples:
-                if mixer.full:
-                    yield resampler.resample_chunk(repair(mixer.mean(), source.path))
-                    mixer = Mixer(frame, _CHUNK_S * frame.sample_rate)
-                taken = mixer.n_samples
-                mixer.add(frame, begin)
-                begin += mixer.n_samples - taken
-        if mixer is None:
-            raise source.failure()
-        yield resampler.resample_chunk(repair(mixer.mean(), source.path), last=True)
-
-
-def _frames(source: Source) -> Iterator[av.AudioFrame]:
-    for packet in source.packets():
-        yield from source.decode(packet)
 
 
 def _peaks(y: FloatArray) -> _Peaks:
