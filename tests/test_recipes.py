@@ -110,7 +110,7 @@ def test_a_head_listens_as_its_backbone_does(tmp_path: Path) -> None:
         ("[augmentation]\nsnr_db = [10, 'x']", "snr_db is 'x', but should be a number"),
         ("[features]\nfrontend = 'ear'", r"\[features\]: unknown front end 'ear'"),
         ("[features]\nfmax = 20000.0", r"\[features\]: no mel spectrogram can be computed"),
-        ("[features]\ndb_min = 100.0", "db_min should be below db_max"),
+        ("[features]\ndb_min = 100.0", "db_min 100.0 is not below db_max"),
         ("[features]\nsr = nan", "sr is nan, but should be a whole number"),
         ("[features]\nfmin = nan", "fmin is nan, but should be a finite number"),
         ("[excerpts]\nn_excerpts = 0", "n_excerpts is 0, but should be 1 or more"),

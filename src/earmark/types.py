@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from earmark.errors import BundleError
 
 FloatArray = NDArray[np.float32]
+LevelArray = NDArray[np.uint8 | np.uint16]
+"""Slices as they are stored and as networks take them, see `earmark.features.quantise`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,18 @@ class Excerpt:
     signal: Signal
 
 
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What the bins of a spectrogram are: `values` (n_bins,), ascending, in units of `label`.
+
+    Of front ends with a frequency axis the label is ``Hz``, and the values are the frequencies to
+    which bins listen most.
+    """
+
+    label: str
+    values: NDArray[np.float64]
+
+
 # --- the recipe: what a bundle carries so that training and inference hear the same ------------
 
 
@@ -138,8 +152,9 @@ class ExcerptConfig(Recipe):
 class FeatureConfig(Recipe):
     """How a signal becomes a spectrogram, as in librosa's parameters of the same names.
 
-    `frontend` names an entry of `earmark.features.FRONTENDS`. The result is in decibels (power,
-    reference 1.0), clipped to [`db_min`, `db_max`] and quantised to uint8 over that range.
+    `frontend` names an entry of `earmark.features.FRONTENDS`, which takes those of the parameters
+    that `uses` tells. The result of most is in decibels, clipped to [`db_min`, `db_max`] and
+    quantised to uint8 over that range.
     """
 
     frontend: str = "mel"
@@ -151,6 +166,36 @@ class FeatureConfig(Recipe):
     fmax: float = 11025.0
     db_min: float = -60.0
     db_max: float = 45.0
+    n_mfcc: int = 20
+    n_bins: int = 84
+    bins_per_octave: int = 12
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Names of the parameters that the front end takes, `frontend` among them."""
+        return ("frontend", *FRONTEND_PARAMETERS.get(self.frontend, _EVERY_PARAMETER))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Without what the front end does not take, unless it was set all the same."""
+        written = [
+            f.name
+            for f in dataclasses.fields(self)
+            if f.name in self.uses or getattr(self, f.name) != f.default
+        ]
+        return {name: getattr(self, name) for name in written}
+
+
+_FRAMES = ("sr", "n_fft", "hop_length")
+_BAND = ("fmin", "fmax")
+_RANGE = ("db_min", "db_max")
+FRONTEND_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "mel": (*_FRAMES, "n_mels", *_BAND, *_RANGE),
+    "mfcc": (*_FRAMES, "n_mels", *_BAND, "n_mfcc"),
+    "summary": (*_FRAMES, "n_mels", *_BAND, "n_mfcc"),
+    "wave": ("sr", "hop_length"),
+}
+"""What each of `earmark.features.FRONTENDS` takes of a `FeatureConfig`."""
+_EVERY_PARAMETER = tuple(f.name for f in dataclasses.fields(FeatureConfig))[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +206,7 @@ class SliceConfig(Recipe):
     hop_frames: int = 128
 
 
-VoteMode = Literal["mean", "majority", "confident", "stacker"]
+VoteMode = Literal["mean", "majority", "confident", "stacker", "network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +235,9 @@ class VoteConfig(Recipe):
 
     Attributes
     ----------
-    mode : {'mean', 'majority', 'confident', 'stacker'}
+    mode : {'mean', 'majority', 'confident', 'stacker', 'network'}
         Mean of the slices' probabilities; one slice one vote; one vote for each slice that is at
-        least `slice_confidence` sure; the learned decision of `stacker`.
+        least `slice_confidence` sure; the learned decision of `stacker`; that of `network`.
     min_confidence : float
         A winner whose mean probability is lower is rejected.
     min_agreement : float
@@ -201,6 +246,9 @@ class VoteConfig(Recipe):
         Used by ``confident`` only.
     stacker : Stacker or None
         Used by ``stacker`` only; None where none was learned.
+    network : bytes
+        Used by ``network`` only: ONNX, see `earmark.track_network`; empty where none was learned.
+        A bundle keeps it in a file of its own.
     """
 
     mode: VoteMode = "mean"
@@ -208,16 +256,19 @@ class VoteConfig(Recipe):
     min_agreement: float = 0.0
     slice_confidence: float = 0.5
     stacker: Stacker | None = None
+    network: bytes = field(default=b"", repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         values = super(VoteConfig, self).to_dict()
-        return {k: v for k, v in values.items() if v is not None}
+        return {k: v for k, v in values.items() if v is not None and v != b""}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         parsed = dict(values)
         if isinstance(parsed.get("stacker"), Mapping):
             parsed["stacker"] = Stacker.from_dict(parsed["stacker"])
+        if not isinstance(parsed.get("network", b""), bytes):
+            raise BundleError("the vote's network is no bytes", "get or train the model again")
         return super(VoteConfig, cls).from_dict(parsed)
 
 
@@ -228,6 +279,10 @@ class ListenConfig(Recipe):
     excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     slices: SliceConfig = field(default_factory=SliceConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        parts = ("excerpts", "features", "slices")
+        return {name: getattr(self, name).to_dict() for name in parts}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -249,13 +304,14 @@ class Slices:
 
     Attributes
     ----------
-    X : ndarray of uint8, shape (n_slices, n_bins, n_frames)
+    X : ndarray of uint8 or uint16, shape (n_slices, n_bins, n_frames)
+        As `earmark.features.quantise` makes them.
     start_s : ndarray of float32, shape (n_slices,)
         Where each slice starts in the track.
     audio_id : str
     """
 
-    X: NDArray[np.uint8]
+    X: LevelArray
     start_s: FloatArray
     audio_id: str
 

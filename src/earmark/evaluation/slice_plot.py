@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from earmark.evaluation.plots import literal, save
-from earmark.types import FloatArray
+from earmark.types import Axis, FloatArray
 
 # Okabe & Ito, without black; further genres share a colour, their names tell them apart.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -28,7 +28,7 @@ def slices(
     slice_s: float,
     genres: Sequence[str],
     confidence: NDArray[Any],
-    bins_hz: NDArray[Any],
+    bins: Axis,
     title: str,
 ) -> None:
     """Draw slices in the order of the track, framed in the colour of their own first choice.
@@ -38,7 +38,7 @@ def slices(
     path : Path
         PNG to write.
     S : ndarray, shape (n_slices, n_bins, n_frames)
-        Decibels.
+        Decibels, or what else the front end gives.
     start_s : ndarray, shape (n_slices,)
     slice_s : float
         Length of a slice in seconds.
@@ -46,8 +46,8 @@ def slices(
         First choices.
     confidence : ndarray, shape (n_slices,)
         Their probabilities.
-    bins_hz : ndarray, shape (n_bins,)
-        Centre frequencies.
+    bins : Axis
+        Of one bin, slices are drawn as curves.
     title : str
     """
     n_rows = -(-len(S) // _MOST_IN_A_ROW)
@@ -56,38 +56,48 @@ def slices(
     figure.suptitle(literal(title, 120))
     colours = dict(zip(dict.fromkeys(genres), _COLOURS, strict=False))
     low, high = np.percentile(S, [5, 99.8])
+    n_bins = S.shape[1]
+    bottom, top, peak = -0.5, n_bins - 0.5, float(np.abs(S).max()) or 1.0
     for row, axes in enumerate(np.atleast_1d(figure.subplots(n_rows, 1))):
         first = row * _MOST_IN_A_ROW
         shown = range(first, min(first + _MOST_IN_A_ROW, len(S)))
         for column, i in enumerate(shown):
             colour = colours.get(genres[i], _GREY)
-            extent = (column + _GAP, column + 1 - _GAP, -0.5, S.shape[1] - 0.5)
-            axes.imshow(
-                S[i],
-                origin="lower",
-                aspect="auto",
-                extent=extent,
-                vmin=low,
-                vmax=high,
-                cmap="magma",
-            )
-            frame = (column + _GAP, -0.5), 1 - 2 * _GAP, S.shape[1]
+            ends = column + _GAP, column + 1 - _GAP
+            if n_bins == 1:
+                curve = np.interp(S[i, 0], [-peak, peak], [bottom, top])
+                axes.plot(np.linspace(*ends, len(curve)), curve, colour, linewidth=0.3)
+            else:
+                axes.imshow(
+                    S[i],
+                    origin="lower",
+                    aspect="auto",
+                    extent=(*ends, bottom, top),
+                    vmin=low,
+                    vmax=high,
+                    cmap="magma",
+                )
+            frame = (ends[0], bottom), ends[1] - ends[0], n_bins
             axes.add_patch(Rectangle(*frame, fill=False, edgecolor=colour, linewidth=4))
             axes.text(
                 column + 0.5,
-                S.shape[1] + 1,
+                top + 0.02 * n_bins,
                 f"{literal(genres[i], 18)}\n{confidence[i]:.0%}",
                 ha="center",
                 va="bottom",
                 fontsize=9,
             )
-        axes.set(xlim=(0, n_columns), ylim=(-1, S.shape[1] * 1.18), ylabel="Hz")
+        axes.set(xlim=(0, n_columns), ylim=(-0.01 * n_bins + bottom, top + 0.18 * n_bins))
+        axes.set_ylabel(bins.label)
         axes.set_xticks(
             [column + 0.5 for column in range(len(shown))],
             [f"{_clock(start_s[i])}–{_clock(start_s[i] + slice_s)}" for i in shown],
         )
-        ticks = np.linspace(0, S.shape[1] - 1, 5).round().astype(int)
-        axes.set_yticks(ticks, [f"{bins_hz[tick]:.0f}" for tick in ticks])
+        if n_bins == 1:
+            axes.set_yticks([bottom, 0, top], [f"{-peak:.2g}", "0", f"{peak:.2g}"])
+        else:
+            ticks = np.linspace(0, n_bins - 1, min(5, n_bins)).round().astype(int)
+            axes.set_yticks(ticks, [f"{bins.values[tick]:.0f}" for tick in ticks])
         axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
     save(figure, path)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import BundleError
-from earmark.types import FeatureConfig, FloatArray
+from earmark.types import Axis, FeatureConfig, FloatArray
 
 # Frames at a time: few enough for the processor's cache and for numpy to stay on one thread.
 _BLOCK = 32
@@ -53,6 +53,7 @@ def log_mel(y: FloatArray, config: FeatureConfig) -> FloatArray:
     BundleError
         `config` makes no sense.
     """
+    check(config)
     bands = _bands(config)
     window = _hann(config.n_fft)
     padded = np.pad(y, config.n_fft // 2)
@@ -105,12 +106,7 @@ def filter_bank(config: FeatureConfig) -> FloatArray:
     BundleError
         `config` makes no sense.
     """
-    sizes_ok = min(config.n_fft, config.hop_length, config.n_mels) >= 1
-    if not (sizes_ok and 0 <= config.fmin < config.fmax <= config.sr / 2):
-        raise BundleError(
-            f"no mel spectrogram can be computed as {config}",
-            "n_fft, hop_length and n_mels are at least 1, and 0 ≤ fmin < fmax ≤ sr / 2",
-        )
+    check(config)
     bins_hz = np.arange(1 + config.n_fft // 2) * (config.sr / config.n_fft)
     edges_hz = _edges_hz(config)
     lower, centre, upper = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
@@ -120,9 +116,19 @@ def filter_bank(config: FeatureConfig) -> FloatArray:
     return (triangles * (2 / (upper - lower))).astype(np.float32)
 
 
-def centres_hz(config: FeatureConfig) -> NDArray[np.float64]:
-    """Frequency to which each mel filter listens most, shape (n_mels,)."""
-    return _edges_hz(config)[1:-1]
+def check(config: FeatureConfig) -> None:
+    """Refuse (`BundleError`) what makes no sense."""
+    sizes_ok = min(config.n_fft, config.hop_length, config.n_mels) >= 1
+    if not (sizes_ok and 0 <= config.fmin < config.fmax <= config.sr / 2):
+        raise BundleError(
+            f"no mel spectrogram can be computed as {config}",
+            "n_fft, hop_length and n_mels are at least 1, and 0 ≤ fmin < fmax ≤ sr / 2",
+        )
+
+
+def axis(config: FeatureConfig) -> Axis:
+    """Centre frequencies of the filters."""
+    return Axis("Hz", _edges_hz(config)[1:-1])
 
 
 def _edges_hz(config: FeatureConfig) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ class RowStore(Generic[Scalar]):
         What the rows are, for people who find the folder.
     data_name : str
         Of the file with the rows.
-    dtype : numpy type
+    dtype : numpy dtype
     tail : tuple of int
         Shape of a row but for its first axis, which the first row settles.
     """
@@ -61,12 +61,12 @@ class RowStore(Generic[Scalar]):
         folder: Path,
         recipe: Mapping[str, Any],
         data_name: str,
-        dtype: type[Scalar],
+        dtype: np.dtype[Scalar],
         tail: tuple[int, ...] = (),
     ) -> None:
         self.folder = folder
         self._data = folder / data_name
-        self._dtype = np.dtype(dtype)
+        self._dtype = dtype
         self._tail = tail
         self._size = 0
         try:

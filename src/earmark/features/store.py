@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from earmark import features
 from earmark.features.rows import RowStore, stored_in
 from earmark.types import ListenConfig, Slices
 
@@ -21,7 +22,7 @@ def recipe_key(config: ListenConfig) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-class FeatureStore(RowStore[np.uint8]):
+class FeatureStore(RowStore[np.uint8 | np.uint16]):
     """Slices (n_bins, n_frames) of many tracks under one recipe.
 
     Parameters
@@ -33,11 +34,12 @@ class FeatureStore(RowStore[np.uint8]):
 
     def __init__(self, folder: Path, config: ListenConfig) -> None:
         self.parent, self.config = folder, config
+        dtype = features.dtype(config.features)
         super().__init__(
             folder / recipe_key(config),
             config.to_dict(),
-            "slices.u8",
-            np.uint8,
+            f"slices.u{8 * dtype.itemsize}",
+            dtype,
             (config.slices.n_frames,),
         )
 

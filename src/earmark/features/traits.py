@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from earmark.features import dequantise
-from earmark.types import FeatureConfig, FloatArray
+from earmark.types import FeatureConfig, FloatArray, LevelArray
 
 TRAITS = ("level_db", "flatness_db", "motion_db")
 
 
-def traits(X: NDArray[np.uint8], config: FeatureConfig) -> FloatArray:
+def traits(X: LevelArray, config: FeatureConfig) -> FloatArray:
     """Level, spectral flatness and motion of slices.
 
     Parameters
     ----------
-    X : ndarray of uint8, shape (n_slices, n_bins, n_frames)
+    X : ndarray of uint8 or uint16, shape (n_slices, n_bins, n_frames)
     config : FeatureConfig
         How they were computed.
 
@@ -26,8 +25,11 @@ def traits(X: NDArray[np.uint8], config: FeatureConfig) -> FloatArray:
         Columns as in `TRAITS`. *Level*: mean power of all bins, in decibels. *Flatness*: geometric
         by arithmetic mean of the bins' power (as decibels, so at most 0), mean over frames; close
         to 0 for white noise. *Motion*: standard deviation of each bin over time, in decibels, mean
-        over bins weighted by their power; 0 for a sound that never changes.
+        over bins weighted by their power; 0 for a sound that never changes. NaN for front ends
+        other than ``mel``, on which all this was measured.
     """
+    if config.frontend != "mel":
+        return np.full((len(X), len(TRAITS)), np.nan, dtype=np.float32)
     S = dequantise(X, config).astype(np.float64)
     power = 10 ** (S / 10)
     level_db = 10 * np.log10(power.mean(axis=(1, 2)))

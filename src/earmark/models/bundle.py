@@ -1,10 +1,13 @@
 """The model bundle: a folder with ``model.json``, ``model.onnx`` and their ``SHA256SUMS``.
 
+``vote.onnx`` is there where a network over tracks decides (see `earmark.track_network`). A licence's
+text and a card for people may lie beside them.
+
 ``model.json`` says everything that is needed to use the model (genres, what to listen to and how,
 how to vote) and to judge it (data, split, scores, licence). There are no pickles: opening a
 bundle from a stranger runs none of the stranger's code.
 
-The network takes ``slices``, uint8 (n, n_bins, n_frames), and gives ``logits``, float32
+The network takes ``slices``, uint8 or uint16 (n, n_bins, n_frames), and gives ``logits``, float32
 (n, n_classes), and ``embedding``, float32 (n, n_features), from which the last layer makes them.
 Scaling of the input is part of the graph.
 """
@@ -23,14 +26,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from earmark import features, stacking
+from earmark import features, stacking, track_network
 from earmark.errors import BundleError
 from earmark.types import ListenConfig, Recipe, VoteConfig
 
 FORMAT = 1
 META_NAME = "model.json"
 NETWORK_NAME = "model.onnx"
+VOTE_NAME = "vote.onnx"
 SUMS_NAME = "SHA256SUMS"
+LICENCE_NAME = "LICENSE"
+CARD_NAME = "README.md"
+TEXT_NAMES = (LICENCE_NAME, CARD_NAME)
+"""Texts that a bundle may hold besides: the licence, and what there is to know of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,8 @@ def load(path: str | os.PathLike[str]) -> Bundle:
             "give the folder that `earmark train --out` wrote",
         )
     sums = _read_sums(folder)
-    for name in (META_NAME, NETWORK_NAME):
+    has_vote = VOTE_NAME in sums or (folder / VOTE_NAME).exists()
+    for name in (META_NAME, NETWORK_NAME, *([VOTE_NAME] if has_vote else [])):
         if sums.get(name) != _sha256(folder / name):
             raise BundleError(
                 f"{folder / name} is not what it was when the model was written (wrong checksum)",
@@ -144,7 +153,18 @@ def load(path: str | os.PathLike[str]) -> Bundle:
         raise BundleError(f"{folder / META_NAME} holds no settings", "get the model again")
     meta = BundleMeta.from_dict(values)
     features.check(meta.listen.features)
+    if has_vote:
+        meta = _with_vote_network(meta, (folder / VOTE_NAME).read_bytes())
+    elif meta.vote.mode == "network":
+        raise BundleError(
+            f"{folder / VOTE_NAME}, by which the model votes, is missing", "get the model again"
+        )
     return Bundle(folder, meta, _model_id(meta, sums[NETWORK_NAME]))
+
+
+def _with_vote_network(meta: BundleMeta, network: bytes) -> BundleMeta:
+    track_network.check(network, len(meta.labels))
+    return dataclasses.replace(meta, vote=dataclasses.replace(meta.vote, network=network))
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
@@ -170,7 +190,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise BundleError(f"cannot write the model to {folder}: {e.strerror}", another) from e
     if held and META_NAME not in held:
         raise BundleError(f"{folder} is not empty and holds no model", another)
-    others = sorted(held - {META_NAME, NETWORK_NAME, SUMS_NAME})
+    others = sorted(held - {META_NAME, NETWORK_NAME, VOTE_NAME, SUMS_NAME, *TEXT_NAMES})
     if others:
         named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
         raise BundleError(
@@ -178,8 +198,22 @@ def check_target(path: str | os.PathLike[str]) -> None:
         )
 
 
-def write(path: str | os.PathLike[str], meta: BundleMeta, network: bytes) -> Bundle:
+def write(
+    path: str | os.PathLike[str],
+    meta: BundleMeta,
+    network: bytes,
+    texts: Mapping[str, str] | None = None,
+) -> Bundle:
     """Write a bundle so that `path` holds, at every instant, none, the old or the new one whole.
+
+    Parameters
+    ----------
+    path : str or path-like
+    meta : BundleMeta
+    network : bytes
+        ONNX.
+    texts : mapping of str to str, optional
+        Texts by their names, which are of `TEXT_NAMES`.
 
     Raises
     ------
@@ -191,13 +225,20 @@ def write(path: str | os.PathLike[str], meta: BundleMeta, network: bytes) -> Bun
     try:
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         fresh.chmod(0o755)
-        values = dataclasses.asdict(meta) | {"vote": meta.vote.to_dict()}
+        vote = meta.vote.to_dict()
+        contents = {NETWORK_NAME: network}
+        if "network" in vote:
+            contents[VOTE_NAME] = vote.pop("network")
+        own = {"listen": meta.listen.to_dict(), "vote": vote}
+        values = dataclasses.asdict(meta) | own
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
         # A row of numbers on a line of its own, for those who read the file.
         text = re.sub(r"\[\n[-+.0-9e,\s]+\]", lambda row: "".join(row[0].split()), text)
         (fresh / META_NAME).write_text(text, encoding="utf-8")
-        (fresh / NETWORK_NAME).write_bytes(network)
-        sums = {name: _sha256(fresh / name) for name in (META_NAME, NETWORK_NAME)}
+        contents |= {name: content.encode() for name, content in (texts or {}).items()}
+        for name, content in contents.items():
+            (fresh / name).write_bytes(content)
+        sums = {name: _sha256(fresh / name) for name in (META_NAME, *contents)}
         lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
         (fresh / SUMS_NAME).write_text(lines, encoding="utf-8")
         if folder.exists():
@@ -210,6 +251,12 @@ def write(path: str | os.PathLike[str], meta: BundleMeta, network: bytes) -> Bun
     except OSError as e:
         raise BundleError(f"cannot write the model to {folder}: {e.strerror}") from e
     return load(folder)
+
+
+def texts(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The texts that a bundle holds besides, by name."""
+    found = (Path(path) / name for name in TEXT_NAMES)
+    return {text.name: text.read_text(encoding="utf-8") for text in found if text.is_file()}
 
 
 def _read_sums(folder: Path) -> dict[str, str]:

@@ -66,7 +66,7 @@ class EmbeddingStore(RowStore[np.float32]):
     def __init__(self, folder: Path, backbone: Bundle) -> None:
         self.parent, self.backbone = folder, backbone
         recipe = {"backbone": backbone.meta.name, **_identity(backbone)}
-        super().__init__(folder / _key(backbone), recipe, "embeddings.f32", np.float32)
+        super().__init__(folder / _key(backbone), recipe, "embeddings.f32", np.dtype(np.float32))
 
     def add(self, embedded: Embedded) -> None:
         """Append a track; it is found after the next `flush`."""

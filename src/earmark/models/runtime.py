@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
+from earmark import features
 from earmark.calibration import softmax
 from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
-from earmark.types import FloatArray, SliceProbs, Slices
+from earmark.types import FloatArray, LevelArray, SliceProbs, Slices
 
 # Bounds the memory that activations take, however many slices a track has.
 BATCH = 32
@@ -57,21 +57,28 @@ class Classifier:
                 f"{self.bundle.network} does not take slices and give {len(labels)} logits",
                 "get or train the model again",
             )
+        dtype = features.dtype(self.bundle.meta.listen.features)
+        if inputs[0].type != f"tensor({dtype})":
+            raise BundleError(
+                f"{self.bundle.network} takes slices of {inputs[0].type}, but its recipe makes"
+                f" tensor({dtype})",
+                "get or train the model again",
+            )
 
     @property
     def has_embedding(self) -> bool:
         """Whether `embeddings` can be had; a network that others have made may give none."""
         return "embedding" in [output.name for output in self._session.get_outputs()]
 
-    def logits(self, X: NDArray[np.uint8]) -> FloatArray:
-        """Logits float32 (n_slices, n_classes) of slices uint8 (n_slices, n_bins, n_frames)."""
+    def logits(self, X: LevelArray) -> FloatArray:
+        """Logits float32 (n_slices, n_classes) of slices (n_slices, n_bins, n_frames)."""
         return self._run("logits", X)
 
-    def embeddings(self, X: NDArray[np.uint8]) -> FloatArray:
+    def embeddings(self, X: LevelArray) -> FloatArray:
         """Embeddings float32 (n_slices, n_features) of slices as for `logits`."""
         return self._run("embedding", X)
 
-    def _run(self, output: str, X: NDArray[np.uint8]) -> FloatArray:
+    def _run(self, output: str, X: LevelArray) -> FloatArray:
         parts = [
             self._session.run([output], {"slices": X[i : i + BATCH]})[0]
             for i in range(0, len(X), BATCH)

@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from earmark.features import compute
-from earmark.features.mel import centres_hz
+from earmark.features import axis, compute
 from earmark.training.settings import AugmentConfig
 from earmark.types import FeatureConfig
 
@@ -104,19 +103,19 @@ def stretch(X: Tensor, rate: NDArray[np.float64], rng: np.random.Generator) -> T
 
 
 def shift_pitch(X: Tensor, semitones: NDArray[np.float64], config: FeatureConfig) -> Tensor:
-    """Move each slice along the mel axis to where a transposition would bring it.
+    """Move each slice along the frequency axis to where a transposition would bring it.
 
     A bin takes the level (interpolated linearly) from where the frequency lies that transposing
     brings to its centre; beyond the ends of the axis, where nothing was heard, from the last bin.
 
     Parameters
     ----------
-    X : Tensor of float, shape (n, n_mels, n_frames)
+    X : Tensor of float, shape (n, n_bins, n_frames)
     semitones : ndarray, shape (n,)
         Positive: up.
     config : FeatureConfig
     """
-    centres = centres_hz(config)
+    centres = axis(config).values
     sources_hz = centres / 2.0 ** (semitones[:, None] / 12)
     positions = np.interp(sources_hz, centres, np.arange(len(centres)))
     return _interpolated(X, positions, 1, wrap=False)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.features.store import FeatureStore
+from earmark.types import LevelArray
 
 IntArray = NDArray[np.int64]
-Batch: TypeAlias = tuple[NDArray[np.uint8], IntArray]
+Batch: TypeAlias = tuple[LevelArray, IntArray]
 
 
 @dataclass(frozen=True, slots=True)

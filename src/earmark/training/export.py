@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import onnxruntime as ort
 import torch
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor, nn
 
 from earmark.errors import BundleError
@@ -15,8 +16,16 @@ from earmark.errors import BundleError
 TOLERANCE = 1e-3
 
 
-def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
-    """Serialise `network` as ONNX: input ``slices`` (uint8), outputs ``logits``, ``embedding``.
+def to_onnx(network: nn.Module, n_bins: int, n_frames: int, dtype: DTypeLike = np.uint8) -> bytes:
+    """Serialise `network` as ONNX: input ``slices``, outputs ``logits``, ``embedding``.
+
+    Parameters
+    ----------
+    network : nn.Module
+        With ``embed`` and ``head``, as `earmark.models.nets.cnn.SliceCNN` has them.
+    n_bins, n_frames : int
+    dtype : numpy dtype
+        Of slices, uint8 or uint16.
 
     Raises
     ------
@@ -26,7 +35,7 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
     network = network.eval()
     both = _Both(network).eval()
     rng = np.random.default_rng(0)
-    slices = rng.integers(0, 256, (2, n_bins, n_frames), dtype=np.uint8)
+    slices = _slices(rng, 2, n_bins, n_frames, dtype)
     with warnings.catch_warnings():
         # The exporter warns about its own internals, which nobody here can act on.
         warnings.simplefilter("ignore")
@@ -46,7 +55,7 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int) -> bytes:
             logging.getLogger("torch.onnx").setLevel(level)
     assert program is not None
     exported: bytes = program.model_proto.SerializeToString()
-    _prove_parity(network, exported, n_bins, n_frames)
+    _prove_parity(network, exported, n_bins, n_frames, dtype)
     return exported
 
 
@@ -62,11 +71,20 @@ class _Both(nn.Module):
         return self.network.head(embedding), embedding  # type: ignore[operator]
 
 
-def _prove_parity(network: nn.Module, exported: bytes, n_bins: int, n_frames: int) -> None:
+def _slices(
+    rng: np.random.Generator, n: int, n_bins: int, n_frames: int, dtype: DTypeLike
+) -> NDArray[np.integer]:
+    top = np.iinfo(np.dtype(dtype)).max
+    return rng.integers(0, top, (n, n_bins, n_frames), dtype=dtype, endpoint=True)
+
+
+def _prove_parity(
+    network: nn.Module, exported: bytes, n_bins: int, n_frames: int, dtype: DTypeLike
+) -> None:
     session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(1)
     for n in (1, 5):
-        slices = rng.integers(0, 256, (n, n_bins, n_frames), dtype=np.uint8)
+        slices = _slices(rng, n, n_bins, n_frames, dtype)
         with torch.inference_mode():
             expected = network(torch.from_numpy(slices)).numpy()
         found = session.run(["logits"], {"slices": slices})[0]

@@ -4,7 +4,8 @@ A recipe says what is listened to and how (``[excerpts]``, ``[features]``, ``[sl
 learns (``[network]``), how (``[optimiser]``, ``[schedule]``, ``[augmentation]``), how slices then
 decide about a track (``[vote]``), which of its values are worth trying others for (``[tune]``), and
 what its author reported of it (``[paper]``).
-A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that.
+A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that;
+one of ``kind = "summary"`` hears statistics of excerpts and has ``[summary]``.
 What a file leaves out has the default of the section's class.
 """
 
@@ -13,11 +14,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Self, get_type_hints
 
 from earmark import features
 from earmark.errors import BundleError, ConfigError
-from earmark.features.mel import filter_bank
 from earmark.training import toml
 from earmark.training.checks import UNBOUNDED, check_keys, check_table, check_value
 from earmark.training.paper import PaperConfig, check_paper
@@ -27,6 +28,7 @@ from earmark.training.settings import (
     NetworkConfig,
     OptimiserConfig,
     ScheduleConfig,
+    SummaryConfig,
 )
 from earmark.types import (
     ExcerptConfig,
@@ -36,7 +38,7 @@ from earmark.types import (
     VoteConfig,
 )
 
-Kind = Literal["network", "head"]
+Kind = Literal["network", "head", "summary"]
 
 _SECTIONS: dict[str, Any] = {
     "excerpts": ExcerptConfig,
@@ -47,12 +49,21 @@ _SECTIONS: dict[str, Any] = {
     "schedule": ScheduleConfig,
     "augmentation": AugmentConfig,
     "head": HeadConfig,
+    "summary": SummaryConfig,
     "vote": VoteConfig,
     "paper": PaperConfig,
 }
 _SECTIONS_OF: dict[Kind, tuple[str, ...]] = {
-    "network": tuple(name for name in _SECTIONS if name != "head"),
+    "network": tuple(name for name in _SECTIONS if name not in ("head", "summary")),
     "head": ("head", "vote", "paper"),
+    "summary": ("excerpts", "features", "summary", "vote", "paper"),
+}
+# What a recipe of that kind leaves out is other than the sections' own defaults.
+_DEFAULTS_OF: dict[Kind, dict[str, dict[str, Any]]] = {
+    "summary": {
+        "excerpts": {"n_excerpts": 1, "excerpt_s": 30.0},
+        "features": {"frontend": "summary"},
+    },
 }
 # Another value of these would mean listening to all music again for every trial.
 _NOT_TUNED = ("excerpts", "features", "slices", "paper")
@@ -89,8 +100,9 @@ class TrainingRecipe:
     ----------
     name : str
         Of the file, without ``.toml``.
-    kind : {'network', 'head'}
-        What learns: a network from slices, or a classifier from a backbone's embeddings.
+    kind : {'network', 'head', 'summary'}
+        What learns: a network from slices, a classifier from a backbone's embeddings, or one of
+        scikit-learn's from statistics of excerpts.
     description : str
     seed : int
         Of weights, order and augmentation.
@@ -110,6 +122,7 @@ class TrainingRecipe:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
+    summary: SummaryConfig = field(default_factory=SummaryConfig)
     vote: VoteConfig = field(default_factory=VoteConfig)
     paper: PaperConfig = field(default_factory=PaperConfig)
     tune: Mapping[str, Range] = field(default_factory=dict)
@@ -136,12 +149,22 @@ class TrainingRecipe:
         check_value(values.get("description", ""), str, f"{where}: description")
         check_value(values.get("seed", 0), int, f"{where}: seed", (0, float("inf")))
         parsed = dict(values)
+        defaults = _DEFAULTS_OF.get(kind, {})
         for section in sections:
-            if section in values:
-                parsed[section] = _section(section, values[section], where)
+            if section in values or section in defaults:
+                given = values.get(section, {})
+                parsed[section] = _section(section, given, where, defaults.get(section, {}))
         parsed["tune"] = _ranges(values.get("tune", {}), sections, f"{where}: [tune]")
+        if kind == "summary":
+            parsed["slices"] = SliceConfig(1, 1)
         recipe = cls(name=name, **parsed)
         _check_features(recipe.features, where)
+        if kind == "summary" and recipe.features.frontend != "summary":
+            raise ConfigError(
+                f"{where}: a recipe of kind summary cannot have the front end"
+                f" {recipe.features.frontend}",
+                'leave it out, or choose kind = "network"',
+            )
         return recipe
 
     def to_dict(self) -> dict[str, Any]:
@@ -186,9 +209,12 @@ class TrainingRecipe:
         return self.from_dict(values, self.name, where)
 
 
-def _section(name: str, values: Any, where: str) -> Any:
+def _section(
+    name: str, values: Any, where: str, defaults: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     place = f"{where}: [{name}]"
     check_table(values, place)
+    values = {**defaults, **values}
     cls = _SECTIONS[name]
     if cls is NetworkConfig:
         # Its options are checked against the network's class, which takes torch to look at.
@@ -219,11 +245,14 @@ def _check_snr(snr_db: tuple[float, ...], where: str) -> None:
 def _check_features(config: FeatureConfig, where: str) -> None:
     try:
         features.check(config)
-        filter_bank(config)
     except BundleError as e:
         raise ConfigError(f"{where}: [features]: {e.reason}", e.hint) from e
-    if not config.db_min < config.db_max:
-        raise ConfigError(f"{where}: [features] db_min should be below db_max")
+    unused = [name for name in config.to_dict() if name not in config.uses]
+    if unused:
+        raise ConfigError(
+            f"{where}: [features]: the front end {config.frontend} takes no {', '.join(unused)}",
+            f"it takes {', '.join(config.uses[1:])}",
+        )
 
 
 def _ranges(values: Any, sections: tuple[str, ...], where: str) -> dict[str, Range]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from earmark.errors import ConfigError, MissingExtraError
-from earmark.features import dequantise
+from earmark.features import axis, dequantise
 from earmark.features.listen import listen
-from earmark.features.mel import centres_hz
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.types import Decision, VoteConfig
@@ -46,7 +45,7 @@ def look(path: str, bundle: Bundle, vote: VoteConfig, picture: Path) -> Decision
             meta.listen.slices.n_frames * features.hop_length / features.sr,
             [meta.labels[i] for i in proba.argmax(axis=1)],
             proba.max(axis=1),
-            centres_hz(features),
+            axis(features),
             title=_title(path, decision),
         )
     except OSError as e:

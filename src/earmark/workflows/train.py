@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from earmark import features
 from earmark.errors import ConfigError, MissingExtraError
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
@@ -111,6 +112,10 @@ def train(
         from earmark.workflows.train_head import train_head
 
         learn = train_head
+    elif request.recipe.kind == "summary":
+        from earmark.workflows.train_summary import train_summary
+
+        learn = train_summary
     with runfolder.claimed(request.run_folder):
         return (
             yield from learn(
@@ -150,7 +155,7 @@ def require_training(recipe: TrainingRecipe, hardware: Hardware) -> None:
         import earmark.training.fit
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
-    slice_shape = (recipe.features.n_mels, recipe.slices.n_frames)
+    slice_shape = (features.n_bins(recipe.features), recipe.slices.n_frames)
     registry.build(recipe.network.name, *slice_shape, 2, recipe.network.options)
     earmark.training.fit.open_fabric(hardware)
 
@@ -224,7 +229,8 @@ def _finish(
     from earmark.training.export import to_onnx
 
     recipe, run_dir = request.recipe, request.run_folder
-    network = to_onnx(fitted.network, recipe.features.n_mels, recipe.slices.n_frames)
+    n_bins, dtype = features.n_bins(recipe.features), features.dtype(recipe.features)
+    network = to_onnx(fitted.network, n_bins, recipe.slices.n_frames, dtype)
     meta = draft(request, learning_set, recipe.listen, runfolder.course(fitted.history))
     classifier = Classifier(bundles.write(run_dir / "draft", meta, network))
     bundle, scores = yield from finish(

@@ -8,6 +8,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
+from earmark import features
 from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
 from earmark.models.classical.head import Head
@@ -67,9 +68,10 @@ def _prove_parity(backbone: Bundle, head: Head, network: bytes) -> None:
     rng = np.random.default_rng(0)
     old = ort.InferenceSession(str(backbone.network), providers=["CPUExecutionProvider"])
     new = ort.InferenceSession(network, providers=["CPUExecutionProvider"])
+    dtype = features.dtype(backbone.meta.listen.features)
     for n in (1, 5):
         shape = (n, *old.get_inputs()[0].shape[1:])
-        slices = rng.integers(0, 256, shape, dtype=np.uint8)
+        slices = rng.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
         expected = head.logits(old.run(["embedding"], {"slices": slices})[0])
         found = new.run(["logits"], {"slices": slices})[0]
         difference = float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
