@@ -1,0 +1,12 @@
+// The parts of Chart.js that the page uses, loaded when the first chart is drawn.
+import {
+  BarController, BarElement, CategoryScale, Chart, Legend, LineController, LineElement, LinearScale,
+  PointElement, Tooltip,
+} from "chart.js";
+
+Chart.register(
+  BarController, BarElement, CategoryScale, Legend, LineController, LineElement, LinearScale,
+  PointElement, Tooltip,
+);
+
+export { Chart };

@@ -1,0 +1,28 @@
+// Why a track of the library has been given its genre: the same answer as a song dropped in gets.
+import { useEffect, useState } from "preact/hooks";
+import { explain, post } from "../api";
+import { Dialog } from "../components/Dialog";
+import { Answer } from "../components/Result";
+import type { Classified } from "../types";
+import { silence } from "./playback";
+
+interface Props { libraryId: string; path: string; name: string; onClose: () => void }
+
+export function Why({ libraryId, path, name, onClose }: Props) {
+  const [answer, setAnswer] = useState<Classified | null>(null);
+  const [why, setWhy] = useState("");
+  useEffect(() => {
+    silence();
+    post<Classified>(`libraries/${libraryId}/classify`, { paths: [path] })
+      .then(setAnswer, (error: unknown) => setWhy(explain(error)));
+  }, [libraryId, path]);
+  const result = answer?.results[0];
+  return (
+    <Dialog title={name} onClose={onClose}>
+      {why && <p class="note bad" role="alert">{why}</p>}
+      {!result && !why && <p class="soft" role="status">Listening…</p>}
+      {result?.error && <p class="note bad">{result.error.message} {result.error.hint}</p>}
+      {answer && result && !result.error && <Answer name={name} result={result} model={answer.model} />}
+    </Dialog>
+  );
+}
