@@ -1,19 +1,20 @@
 """From slice probabilities to a track's genre, or to "I don't know".
 
-How the slices were batched changes nothing. Nor does their order, except to a stacker, which has
-learned what progression through a track means.
+How the slices were batched changes nothing. Nor does their order, except to a stacker or a network,
+which have learned what progression through a track means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark import stacking
+from earmark import stacking, track_network
 from earmark.errors import ConfigError
-from earmark.types import Decision, FloatArray, VoteConfig
+from earmark.types import Decision, FloatArray, VoteConfig, VoteMode
 
 
 def check(config: VoteConfig) -> None:
@@ -23,6 +24,17 @@ def check(config: VoteConfig) -> None:
             "this model has no stacker, so it cannot vote by one",
             "choose mean, majority or confident; or train the model on more tracks",
         )
+    if config.mode == "network" and not config.network:
+        raise ConfigError(
+            "this model has no network over tracks, so it cannot vote by one",
+            "choose mean, majority or confident; or train the model with --vote network",
+        )
+
+
+def modes(config: VoteConfig) -> list[VoteMode]:
+    """Ways to vote that there are: all, but learned ones only where they have been learned."""
+    learned = {"stacker": config.stacker is not None, "network": bool(config.network)}
+    return [mode for mode in get_args(VoteMode) if learned.get(mode, True)]
 
 
 def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Decision:
@@ -39,14 +51,16 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     -------
     Decision
         `proba` is the mean over all slices; in mode ``confident``, `confidence` is the winner's
-        mean over the slices that voted. In mode ``stacker``, both are the stacker's own.
+        mean over the slices that voted. In modes ``stacker`` and ``network``, both are their own.
 
     Raises
     ------
     ValueError
         If there is no slice, or `labels` does not fit.
     ConfigError
-        If a stacker is asked for and there is none.
+        If a stacker or a network is asked for and there is none.
+    BundleError
+        If the network cannot be run.
     """
     if proba.ndim != 2 or len(proba) == 0 or proba.shape[1] != len(labels):
         raise ValueError(f"proba of shape {proba.shape} does not fit {len(labels)} labels")
@@ -54,8 +68,8 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     # Summed in float64 so that the order of the slices cannot tip a near tie.
     exact = proba.astype(np.float64)
     track = exact.mean(axis=0)
-    if config.stacker is not None and config.mode == "stacker":
-        track = stacking.predict(config.stacker, proba)
+    if (learned := _learned(proba, config)) is not None:
+        track = learned
         winner, confidence, reason = int(track.argmax()), float(track.max()), ""
     elif (voters := _voters(exact, config)).any():
         winner = _winner(exact[voters], track, config)
@@ -73,6 +87,15 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
         n_slices=len(proba),
         rejected=reason,
     )
+
+
+def _learned(proba: FloatArray, config: VoteConfig) -> NDArray[np.float64] | None:
+    """The track's probabilities by a learned decision; None where slices vote."""
+    if config.mode == "stacker" and config.stacker is not None:
+        return stacking.predict(config.stacker, proba)
+    if config.mode == "network":
+        return track_network.predict(config.network, proba)
+    return None
 
 
 def _voters(proba: NDArray[np.float64], config: VoteConfig) -> NDArray[np.bool_]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import get_args
 
 from earmark.evaluation.scores import Scores, score
 from earmark.types import FloatArray, VoteConfig, VoteMode
+from earmark.voting import modes
 
 
 def compare_votes(
@@ -24,20 +24,19 @@ def compare_votes(
     probas, reference, groups, labels
         As for `earmark.evaluation.scores.score`.
     vote : VoteConfig
-        Its thresholds and its stacker are used; its mode is not.
+        Its thresholds, its stacker and its network are used; its mode is not.
 
     Returns
     -------
     dict of str to Scores
-        By mode; without ``stacker`` where none was learned.
+        By mode; without ``stacker`` and ``network`` where none was learned.
 
     Raises
     ------
     DataError
         If there is no track.
     """
-    modes = [mode for mode in get_args(VoteMode) if mode != "stacker" or vote.stacker]
     return {
         mode: score(probas, reference, groups, labels, dataclasses.replace(vote, mode=mode))
-        for mode in modes
+        for mode in modes(vote)
     }

@@ -9,11 +9,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from earmark.errors import ConfigError, MissingExtraError
+from earmark.types import FeatureConfig
 
-NETWORKS = {"cnn": "earmark.models.nets.cnn:SliceCNN"}
+NETWORKS = {
+    "cnn": "earmark.models.nets.cnn:SliceCNN",
+    "conv1d": "earmark.models.nets.conv1d:Conv1dNet",
+    "conv2d": "earmark.models.nets.conv2d:Conv2dNet",
+    "block-attention": "earmark.models.nets.blocks:BlockAttention",
+    "mel-bank": "earmark.models.nets.mel_bank:MelBankNet",
+    "recurrent": "earmark.models.nets.recurrent:RecurrentNet",
+    "tcn": "earmark.models.nets.tcn:TCN",
+}
+"""Networks over slices."""
 
-# What every network is told beside its options.
-_SHAPE = ("n_bins", "n_frames", "n_classes")
+TRACK_NETWORKS = {
+    "attention": "earmark.models.nets.tracks:TrackAttention",
+    "lstm": "earmark.models.nets.tracks:TrackLSTM",
+}
+"""Networks over the slice probabilities of a track, see `earmark.track_network`."""
+
+# What networks are told beside their options.
+_GIVEN = ("n_bins", "n_frames", "n_classes", "features")
 
 
 def build(
@@ -22,6 +38,7 @@ def build(
     n_frames: int,
     n_classes: int,
     options: Mapping[str, Any] | None = None,
+    features: FeatureConfig | None = None,
 ) -> Any:
     """A fresh network, a `torch.nn.Module`, for slices of shape (n_bins, n_frames).
 
@@ -31,6 +48,8 @@ def build(
     n_bins, n_frames, n_classes : int
     options : mapping, optional
         Keyword arguments of the network's own.
+    features : FeatureConfig, optional
+        Of the slices, for networks that have to know more than their shape; None: the default.
 
     Raises
     ------
@@ -40,16 +59,36 @@ def build(
         If torch is not installed.
     """
     chosen = dict(options or {})
-    cls = _resolve(name)
+    cls = _resolve(name, NETWORKS)
     _check_options(name, cls, chosen)
+    if "features" in inspect.signature(cls).parameters:
+        chosen["features"] = features
+    return _built(name, cls, n_bins, n_frames, n_classes, **chosen)
+
+
+def build_track_network(name: str, n_classes: int, options: Mapping[str, Any] | None = None) -> Any:
+    """A fresh network over the slice probabilities of tracks.
+
+    Raises
+    ------
+    ConfigError, MissingExtraError
+        As `build`.
+    """
+    chosen = dict(options or {})
+    cls = _resolve(name, TRACK_NETWORKS)
+    _check_options(name, cls, chosen)
+    return _built(name, cls, n_classes, **chosen)
+
+
+def _built(name: str, cls: Any, *shape: int, **options: Any) -> Any:
     try:
-        return cls(n_bins, n_frames, n_classes, **chosen)
+        return cls(*shape, **options)
     except (TypeError, ValueError) as e:
         raise ConfigError(f"the network {name} cannot be built: {e}") from e
 
 
 def _check_options(name: str, cls: Any, options: Mapping[str, Any]) -> None:
-    known = [option for option in inspect.signature(cls).parameters if option not in _SHAPE]
+    known = [option for option in inspect.signature(cls).parameters if option not in _GIVEN]
     for option in options:
         if option not in known:
             close = difflib.get_close_matches(option, known, n=1)
@@ -57,10 +96,10 @@ def _check_options(name: str, cls: Any, options: Mapping[str, Any]) -> None:
             raise ConfigError(f"the network {name} has no option {option}", hint)
 
 
-def _resolve(name: str) -> Any:
-    if name not in NETWORKS:
-        raise ConfigError(f"there is no network {name!r}", f"known: {', '.join(sorted(NETWORKS))}")
-    module, _, attribute = NETWORKS[name].partition(":")
+def _resolve(name: str, networks: Mapping[str, str]) -> Any:
+    if name not in networks:
+        raise ConfigError(f"there is no network {name!r}", f"known: {', '.join(sorted(networks))}")
+    module, _, attribute = networks[name].partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as e:

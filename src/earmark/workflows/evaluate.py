@@ -9,7 +9,6 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 
@@ -25,7 +24,8 @@ from earmark.genres.labels import choose_labels, choose_values
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
-from earmark.types import Excerpt, FloatArray, VoteConfig, VoteMode
+from earmark.types import Excerpt, FloatArray, VoteConfig
+from earmark.voting import modes
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.judging import judge_all
 from earmark.workflows.learning_set import LabelRequest, gather, short_hash
@@ -174,11 +174,10 @@ def judged(known: Answers, labels: Sequence[str], vote: VoteConfig) -> Judged:
 
 
 def judged_by_all(known: Answers, labels: Sequence[str], vote: VoteConfig) -> dict[str, Judged]:
-    """As `judged`, by every mode; by a stacker where the vote has one."""
-    modes: list[VoteMode] = [
-        mode for mode in get_args(VoteMode) if mode != "stacker" or vote.stacker
-    ]
-    return {mode: judged(known, labels, dataclasses.replace(vote, mode=mode)) for mode in modes}
+    """As `judged`, by every mode; by a stacker or a network where the vote has one."""
+    return {
+        mode: judged(known, labels, dataclasses.replace(vote, mode=mode)) for mode in modes(vote)
+    }
 
 
 def detect(known: Answers, kinds: Mapping[str, Answers]) -> tuple[Detection, ...]:

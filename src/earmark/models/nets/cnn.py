@@ -49,10 +49,8 @@ class SliceCNN(nn.Module):
                 for layer in (_conv(narrow, wide, stride=2), _conv(wide, wide))
             ),
         )
-        n_high = -(-n_bins // 16)
-        self.head = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(2 * widths[-1] * n_high, n_classes)
-        )
+        self.n_features = 2 * widths[-1] * -(-n_bins // 16)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.n_features, n_classes))
 
     def embed(self, slices: Tensor) -> Tensor:
         """What is left of slices uint8 or float (n, n_bins, n_frames) before the last layer."""
