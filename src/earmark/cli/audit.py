@@ -36,7 +36,7 @@ def command(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="With --cv: folder of the model whose embeddings the heads learn from."
+            help="With --cv: folder or name of the model whose embeddings the heads learn from."
             " [default: the one that comes with Earmark]",
             metavar="MODEL",
         ),

@@ -25,7 +25,8 @@ def command(
     model: Annotated[
         str,
         typer.Argument(
-            help="Model folder; with --cv or --protocol a recipe as well.", metavar="MODEL"
+            help="Model folder or name; with --cv or --protocol a recipe as well.",
+            metavar="MODEL",
         ),
     ],
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DATA")],
@@ -57,6 +58,7 @@ def command(
     min_tracks: learning.MinTracks = 10,
     roll_up: learning.RollUp = False,
     fingerprints: learning.Fingerprints = True,
+    backbone: learning.Backbone = None,
     epochs: learning.Epochs = None,
     patience: learning.Patience = None,
     seed: learning.Seed = None,
@@ -99,7 +101,7 @@ def command(
     )
     if folds or protocol or leave_genre_out:
         flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}
-        recipe = _recipe_of(model, {**flags, "seed": seed})
+        recipe = _recipe_of(model, {**flags, "head.backbone": backbone, "seed": seed})
         protocols = _protocols(protocol or ("artist" if folds else PRESCRIBED))
         evaluations, n_skipped = _cross(
             recipe, request, protocols, folds, leave_genre_out, report, chosen, quiet
@@ -170,12 +172,13 @@ def _cross(
 
 def _recipe_of(model: str, flags: dict[str, Any]) -> TrainingRecipe:
     """The recipe that a model was trained by, or one by its own name."""
-    if not (Path(model) / "model.json").is_file():
-        return learning.read_recipe(model, flags)
-    from earmark.models import bundle
+    from earmark.models import bundle, named
     from earmark.training.recipe import TrainingRecipe
 
-    noted = bundle.load(model).meta.training.get("recipe")
+    folder = named.find(model, configuration.data_dir())
+    if learning.is_recipe(model) or not (folder / bundle.META_NAME).is_file():
+        return learning.read_recipe(model, flags)
+    noted = bundle.load(folder).meta.training.get("recipe")
     if not noted:
         raise ConfigError(
             f"{model} does not say by which recipe it was trained", "name the recipe instead"

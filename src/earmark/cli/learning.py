@@ -58,9 +58,16 @@ LearningRate = Annotated[
 Backbone = Annotated[
     str | None,
     typer.Option(
-        help="With --recipe head: folder of the model whose embeddings are learned from."
+        help="With the recipe head: folder or name of the model whose embeddings are learned from."
         " [default: the one that comes with Earmark]",
         metavar="MODEL",
+    ),
+]
+Estimator = Annotated[
+    str | None,
+    typer.Option(
+        help="With --recipe summary-sklearn: the one that becomes the model: best, dummy, k-nn,"
+        f" logistic, svm, forest, boosting, bayes or mlp. {_AS_RECIPE}"
     ),
 ]
 Seed = Annotated[

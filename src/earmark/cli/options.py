@@ -27,7 +27,12 @@ TimeLimit = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only complaints.")]
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Model folder. [default: the one shipped]")
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model folder, or name (see `earmark models`). [default: the one shipped]",
+    ),
 ]
 Vote = Annotated[
     str | None,
@@ -67,10 +72,11 @@ def open_catalogue() -> AbstractContextManager[Catalogue]:
 
 def open_bundle(chosen: config.Settings) -> Bundle:
     """The model asked for, or the shipped one."""
-    from earmark.models import bundle
+    from earmark.models import bundle, named
     from earmark.workflows.classify import shipped_model
 
-    return bundle.load(Path(chosen.model).expanduser() if chosen.model else shipped_model())
+    wanted = named.find(chosen.model, config.data_dir()) if chosen.model else shipped_model()
+    return bundle.load(wanted)
 
 
 def vote_of(chosen: config.Settings, model: Bundle) -> VoteConfig:

@@ -205,7 +205,7 @@ class _Audit:
     def _by_folds(self) -> Workflow[tuple[list[_Row], NDArray[np.float64], str]]:
         from earmark.models.classical.head import Tracks, hold_out
 
-        backbone = open_backbone(self.request.backbone)
+        backbone = open_backbone(self.request.backbone, self.data_dir)
         with EmbeddingStore(self.data_dir / "embeddings", backbone) as store:
             hearing = hear_all(list(self.labelled), store, self.n_workers, self.time_limit_s)
             heard = yield from self._heard(hearing)

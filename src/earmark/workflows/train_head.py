@@ -13,6 +13,7 @@ import numpy as np
 from earmark.errors import BundleError, DataError, MissingExtraError
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
+from earmark.models import named
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.embeddings import EmbeddingStore
 from earmark.models.runtime import Classifier
@@ -52,7 +53,7 @@ def train_head(
         If scikit-learn or onnx is not installed.
     """
     require_head()
-    backbone = open_backbone(request.recipe.head.backbone)
+    backbone = open_backbone(request.recipe.head.backbone, data_dir)
     with EmbeddingStore(data_dir / "embeddings", backbone) as store:
         heard = yield from assemble(
             request.labels,
@@ -76,9 +77,15 @@ def require_head() -> None:
         raise MissingExtraError(e.name or "scikit-learn", "head") from e
 
 
-def open_backbone(path: str) -> Bundle:
-    """The bundle at `path`, or the shipped one; refused (`BundleError`) without an embedding."""
-    backbone = bundles.load(path or shipped_model())
+def open_backbone(model: str, data_dir: Path) -> Bundle:
+    """The model in that folder or of that name, or the shipped one.
+
+    Raises
+    ------
+    BundleError
+        If it cannot be used, or gives no embedding.
+    """
+    backbone = bundles.load(named.find(model, data_dir) if model else shipped_model())
     if not Classifier(backbone).has_embedding:
         raise BundleError(
             f"{backbone.network} has no output called embedding, so no head can be put on it",

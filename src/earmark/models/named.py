@@ -1,0 +1,72 @@
+"""Models that have a name: bundles in the folder ``models`` of Earmark's home."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from earmark.errors import BundleError, ConfigError
+from earmark.models.bundle import META_NAME, check_target
+
+_NAME = re.compile(r"\w[\w.-]*")
+
+
+def folder_of(name: str, data_dir: Path) -> Path:
+    """Where the model of that name is, or would be.
+
+    Raises
+    ------
+    ConfigError
+        If `name` is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is no name for a model",
+            "use letters, digits, dots and dashes, and begin with a letter or a digit",
+        )
+    return data_dir / "models" / name
+
+
+def names(data_dir: Path) -> list[str]:
+    """Names of all models that were added."""
+    return sorted(found.parent.name for found in (data_dir / "models").glob(f"[!.]*/{META_NAME}"))
+
+
+def find(model: str, data_dir: Path) -> Path:
+    """Folder of a model that is given by its own folder or by its name.
+
+    A folder that holds a model comes before a model of that name. Where there is neither, the
+    path is given back as it is, for whoever opens it to complain about.
+    """
+    given = Path(model).expanduser()
+    if (given / META_NAME).is_file() or not _NAME.fullmatch(model):
+        return given
+    named = folder_of(model, data_dir)
+    return named if (named / META_NAME).is_file() else given
+
+
+def remove(name: str, data_dir: Path) -> Path:
+    """Delete the model of that name; where it was.
+
+    Raises
+    ------
+    BundleError
+        If the folder holds other things too, or cannot be deleted.
+    ConfigError
+        If there is no model of that name.
+    """
+    folder = folder_of(name, data_dir)
+    if name not in names(data_dir):
+        known = ", ".join(names(data_dir)) or "none"
+        raise ConfigError(f"there is no model called {name}", f"there are: {known}")
+    check_target(folder)
+    # Away under its name at once; a cut-off deletion leaves nothing that looks like a model.
+    doomed = folder.with_name(f".{name}-removed-{os.getpid()}")
+    try:
+        folder.replace(doomed)
+        shutil.rmtree(doomed)
+    except OSError as e:
+        raise BundleError(f"{folder} cannot be deleted: {e.strerror}") from e
+    return folder

@@ -1,0 +1,110 @@
+"""``earmark models``: models that have a name, one's own and those of others."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.errors import BundleError, ConfigError
+from earmark.models import bundle as bundles
+from earmark.models import named
+from earmark.models.bundle import Bundle
+from earmark.models.fetch import check_sha256, fetch
+from earmark.models.foreign.sources import SOURCES, Source
+from earmark.workflows.events import Progress, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A model in the folder of named models, or in `error` why it cannot be used."""
+
+    name: str
+    path: Path
+    bundle: Bundle | None
+    error: str = ""
+
+
+def named_models(data_dir: Path) -> list[NamedModel]:
+    """All models that were added, by name."""
+    found = []
+    for name in named.names(data_dir):
+        path = named.folder_of(name, data_dir)
+        try:
+            found.append(NamedModel(name, path, bundles.load(path)))
+        except BundleError as e:
+            found.append(NamedModel(name, path, None, str(e)))
+    return found
+
+
+def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle]:
+    """Add a model under a name; one that had the name is replaced.
+
+    Parameters
+    ----------
+    name : str
+        Of one of `SOURCES`, or any for a model of one's own.
+    data_dir : Path
+        Earmark's home.
+    given : Path, optional
+        The source's file, where it is at hand; a model's folder, which is copied.
+
+    Raises
+    ------
+    BundleError
+        If the file cannot be had or is another one, or the folder is no model.
+    ConfigError
+        If nothing is known of the name, and no folder is given.
+    MissingExtraError
+        If a library that a conversion needs is missing.
+    """
+    folder = named.folder_of(name, data_dir)
+    if given is not None and given.is_dir():
+        return _copied(given, folder)
+    source = SOURCES.get(name)
+    if source is None:
+        raise ConfigError(
+            f"no model called {name} is known",
+            f"known are {', '.join(sorted(SOURCES))}; a model of your own is added by"
+            f" `earmark models add {name} --from FOLDER`",
+        )
+    if given is None and not source.fetched:
+        raise ConfigError(
+            f"the file that {name} is made from has to be fetched by hand",
+            f"get {source.url}, and give it by --from {source.file}",
+        )
+    bundles.check_target(folder)
+    if given is not None:
+        check_sha256(given, source.sha256)
+        return _made(source, given, folder)
+    with _scratch(folder) as scratch:
+        fetched = scratch / source.file
+        for n_done in fetch(source.url, fetched, source.n_bytes):
+            yield Progress(f"fetching {source.file}", n_done, source.n_bytes)
+        check_sha256(fetched, source.sha256)
+        return _made(source, fetched, folder)
+
+
+def _made(source: Source, file: Path, folder: Path) -> Bundle:
+    made = source.convert(file)
+    meta = dataclasses.replace(made.meta, name=folder.name, licence=source.licence)
+    return bundles.write(folder, meta, made.network, {bundles.LICENCE_NAME: made.licence})
+
+
+def _copied(given: Path, folder: Path) -> Bundle:
+    bundle = bundles.load(given)
+    meta = dataclasses.replace(bundle.meta, name=folder.name)
+    return bundles.write(folder, meta, bundle.network.read_bytes(), bundles.texts(given))
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder for a while, on the disk that has to have room anyway."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+            yield Path(name)
+    except OSError as e:
+        raise BundleError(f"cannot write to {folder.parent}: {e.strerror}") from e
