@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo install dev check format test test-slow bench clean
+.PHONY: demo install dev page check-page check format test test-slow bench clean
 
 demo: $(VENV)/.base  ## the main job on the music in examples/, on a copy
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
@@ -22,6 +22,18 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[train,tune,bench,web,dev]'
 	touch $@ $(VENV)/.base
+
+# The page's sources are in web/; what they are built to is committed, so that only those who change
+# them need Node.
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci
+
+page: web/node_modules/.package-lock.json  ## build the page into the package
+	cd web && npm run build
+
+check-page: web/node_modules/.package-lock.json  ## is the committed page what its sources say?
+	cd web && npm run build -- --outDir ../build/page
+	diff -r build/page src/earmark/web/page/static
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
