@@ -8,7 +8,20 @@ import sys
 
 import typer
 
-from earmark.cli import audit, classify, duplicates, evaluate, look, scan, tag, train, tune, undo
+from earmark.cli import (
+    audit,
+    classify,
+    compare,
+    duplicates,
+    evaluate,
+    look,
+    models,
+    scan,
+    tag,
+    train,
+    tune,
+    undo,
+)
 from earmark.cli.console import complain
 from earmark.errors import ConfigError, EarmarkError, MissingExtraError
 
@@ -41,8 +54,22 @@ def _options(
     """Options before the verb."""
 
 
-for verb in (scan, audit, train, tune, evaluate, classify, look, duplicates, tag, undo):
+_VERBS = (
+    scan,
+    audit,
+    train,
+    tune,
+    evaluate,
+    compare,
+    classify,
+    look,
+    duplicates,
+    tag,
+    undo,
+)
+for verb in _VERBS:
     app.command(verb.__name__.rpartition(".")[2])(verb.command)
+app.add_typer(models.app, name="models")
 
 
 def run() -> None:

@@ -178,7 +178,7 @@ HEAD = (
 
 def rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
     """The table, a row a cell, under `HEAD`; what a recipe's rows share stands in the first."""
-    table = []
+    table: list[tuple[str, ...]] = []
     before = ""
     for cell in cells:
         shared = (cell.recipe, cell.front_end, _count(cell.n_parameters), said(cell.reported))

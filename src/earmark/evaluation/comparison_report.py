@@ -1,0 +1,98 @@
+"""The files of a comparison: the numbers, the page, and the picture of what the splits are worth."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import earmark
+from earmark.errors import EarmarkError
+from earmark.evaluation.claims import claims
+from earmark.evaluation.comparison import HEAD, Comparison, rows
+from earmark.evaluation.document import (
+    Block,
+    Command,
+    Heading,
+    Image,
+    Notice,
+    Paragraph,
+    Table,
+    to_markdown,
+)
+from earmark.evaluation.report import require_plots
+
+GAPS = "gaps.png"
+
+
+def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> Path:
+    """Write ``comparison.json``, ``comparison.md`` and, where there are scores, ``gaps.png``.
+
+    Returns
+    -------
+    Path
+        Of ``comparison.md``.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    EarmarkError
+        If the folder cannot be written to.
+    """
+    require_plots()
+    from earmark.evaluation import plots
+
+    folder = Path(folder)
+    page = folder / "comparison.md"
+    values = {"earmark": earmark.__version__, **comparison.to_json()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
+        if _has_scores(comparison):
+            plots.gaps(folder / GAPS, comparison)
+        page.write_text(to_markdown(compose(comparison)), encoding="utf-8")
+    except OSError as e:
+        raise EarmarkError(
+            f"the comparison cannot be written to {folder}: {e.strerror}", "choose another folder"
+        ) from e
+    return page
+
+
+def compose(comparison: Comparison) -> list[Block]:
+    """The page."""
+    blocks: list[Block] = [
+        Heading(1, f"Recipes compared on {comparison.data}"),
+        Paragraph(
+            "Accuracy with 95 % intervals, resampled by artist; an answer was demanded for every"
+            " track. Time a track is processor time from file to decision, on one thread."
+        ),
+        Table(HEAD, tuple(rows(comparison.cells))),
+    ]
+    if comparison.interrupted:
+        blocks.append(Notice("interrupted: the same command measures what is missing"))
+    blocks += [Notice(line) for line in complaints(comparison)]
+    if _has_scores(comparison):
+        blocks.append(Image(GAPS, "Accuracy under the honest split and under each author's"))
+    blocks += [Paragraph(text) for text in claims(comparison)]
+    if comparison.command:
+        blocks.append(Command(comparison.command))
+    return blocks
+
+
+def complaints(comparison: Comparison) -> list[str]:
+    """Why cells have no scores, and what a reader of the others must know."""
+    found = []
+    for cell in comparison.cells:
+        place = f"{cell.recipe}, {cell.protocol}"
+        if cell.error:
+            found.append(f"{place}: {cell.error}")
+        elif cell.protocol != "paper":
+            # That an author's split leaks is what it is there to show.
+            found += [f"{place}: {warning}" for warning in cell.warnings]
+    return found
+
+
+def _has_scores(comparison: Comparison) -> bool:
+    return any(cell.accuracy is not None for cell in comparison.cells)
