@@ -17,6 +17,7 @@ def command(
     output: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
     recipe: learning.RecipeName = "cnn",
     backbone: learning.Backbone = None,
+    estimator: learning.Estimator = None,
     labels: learning.Labels = "tags",
     field: learning.Field = "genre",
     meta: learning.Meta = None,
@@ -70,6 +71,7 @@ def command(
         "schedule.batch_size": batch_size,
         "optimiser.lr": lr,
         "head.backbone": backbone,
+        "summary.estimator": estimator,
         "vote.mode": vote,
         "seed": seed,
     }
