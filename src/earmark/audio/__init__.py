@@ -3,12 +3,13 @@
 from earmark.audio.excerpts import plan as plan_excerpts
 from earmark.audio.identity import audio_id, packet_hash
 from earmark.audio.reading import read_excerpts
-from earmark.audio.source import AudioInfo, probe
+from earmark.audio.source import AudioInfo, cover, probe
 from earmark.audio.streaming import mono_chunks
 
 __all__ = [
     "AudioInfo",
     "audio_id",
+    "cover",
     "mono_chunks",
     "packet_hash",
     "plan_excerpts",

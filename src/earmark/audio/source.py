@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import av
 import av.error
 from av.packet import Packet
-from av.stream import Discard
+from av.stream import Discard, Disposition
 
 from earmark.audio.regions import end_of_audio
 from earmark.errors import AudioError
@@ -219,6 +219,19 @@ class Source:
         """How long a packet claims to last; 0 where it does not say."""
         return packet.duration * self._tick_s if packet.duration else 0.0
 
+    def picture(self) -> bytes:
+        """The first picture that comes with the sound, encoded as it is; empty where none does."""
+        for stream in self._container.streams.video:
+            if stream.disposition & Disposition.attached_pic:
+                stream.discard = Discard.default
+                try:
+                    packets = [bytes(packet) for packet in self._container.demux(stream)]
+                except av.error.FFmpegError as e:
+                    self._cause = e
+                    return b""
+                return next(filter(None, packets), b"")
+        return b""
+
     def failure(self) -> AudioError:
         """What to raise when nothing came out, with the last trouble met as its cause."""
         if self._cause is None:
@@ -269,6 +282,18 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     """
     with Source(path) as source:
         return source.info
+
+
+def cover(path: str | os.PathLike[str]) -> bytes:
+    """The picture in a music file, such as the album's cover; empty where there is none.
+
+    Raises
+    ------
+    AudioError
+        As `Source` does.
+    """
+    with Source(path) as source:
+        return source.picture()
 
 
 def open_regular(path: str) -> io.FileIO:

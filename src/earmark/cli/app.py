@@ -17,6 +17,7 @@ from earmark.cli import (
     look,
     models,
     scan,
+    serve,
     tag,
     train,
     tune,
@@ -66,6 +67,7 @@ _VERBS = (
     duplicates,
     tag,
     undo,
+    serve,
 )
 for verb in _VERBS:
     app.command(verb.__name__.rpartition(".")[2])(verb.command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from earmark.errors import FileError, TagError
 from earmark.library import Catalogue, Plan, TagMode, is_wanted, make_plan
 from earmark.models.bundle import Bundle
@@ -21,10 +23,16 @@ def plan_tags(
     mode: TagMode,
     *,
     join: str | None = None,
+    may_touch: Callable[[str], bool] = lambda _: True,
     n_workers: int,
     time_limit_s: float,
 ) -> Workflow[Plan]:
     """Scan a library, listen to the tracks that `mode` concerns, and plan. Writes no music file.
+
+    Parameters
+    ----------
+    may_touch : callable
+        Told each path; those that it refuses, as links that lead elsewhere, are left alone.
 
     Returns
     -------
@@ -37,6 +45,10 @@ def plan_tags(
     decisions: dict[str, Decision | str] = {}
     for track in tracks:
         if is_wanted(track, mode):
+            if not may_touch(track.path):
+                decisions[track.path] = "leads out of the library"
+                yield FileSkipped(track.path, "leads out of the library")
+                continue
             try:
                 check_writable(track.path)
             except TagError as e:  # spares the listening, and a person false hopes

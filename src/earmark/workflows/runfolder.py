@@ -148,12 +148,14 @@ def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
 def write_results(
     run_dir: Path, scores: Scores, labels: Sequence[str], history: Sequence[Epoch] = ()
 ) -> None:
-    """Write ``scores.json``, ``confusion.png``, and of a history ``history.csv``, ``loss.png``.
+    """Write ``scores.json`` with the confusion counts in it, ``confusion.png``, and of a history
+    ``history.csv``, ``loss.png``.
 
     Without pictures where matplotlib is not installed: a head is learned without it.
     """
     with writing_to(run_dir):
-        text = json.dumps(scores.summary, indent=2)
+        summary = {**scores.summary, "confusion": scores.counts.tolist()}
+        text = json.dumps(summary, indent=2)
         (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
         if find_spec("matplotlib") is None:
             return
@@ -192,7 +194,11 @@ def provenance(request: TrainRequest) -> dict[str, Any]:
 
 def course(history: Sequence[Epoch]) -> dict[str, Any]:
     """For ``model.json``: how long training took."""
-    return {"n_epochs": len(history), "seconds": round(sum(e.seconds for e in history), 1)}
+    return {
+        "n_epochs": len(history),
+        "seconds": round(sum(e.seconds for e in history), 1),
+        "cpu_seconds": round(sum(e.cpu_s for e in history), 1),
+    }
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,78 @@
+"""What was written, and taking it back."""
+
+from __future__ import annotations
+
+import asyncio
+
+from earmark.tags import Journal, Run
+from earmark.web.faults import Refused, not_found, readable
+from earmark.web.hub import At, Hub
+from earmark.web.roots import Root
+from earmark.web.routes import Number, refusals, router
+from earmark.web.routes.jobs import shown
+from earmark.web.schemas.jobs import Job
+from earmark.web.schemas.plans import JournalRun, JournalRuns
+
+routes = router("journal")
+
+_MOST_RUNS = 50
+_IN_FORCE = frozenset({"done", "unknown"})
+
+
+@routes.get("/journal/runs")
+async def runs(hub: At) -> JournalRuns:
+    """Runs that wrote to the libraries served, latest first."""
+    found = await asyncio.to_thread(_runs, hub)
+    return JournalRuns(runs=[_shown(run, root) for run, root in found])
+
+
+@routes.post("/journal/runs/{run_id}/undo", status_code=202, responses=refusals(404, 409))
+async def undo(run_id: Number, hub: At) -> Job:
+    """Give files back what they held before a run. Needs --allow-write."""
+    hub.require_write()
+    found = await asyncio.to_thread(_run, hub, run_id)
+    if found is None:
+        raise not_found("such run in the libraries served")
+    run, root = found
+    if not _IN_FORCE & set(run.counts):
+        raise Refused(409, f"there is nothing to undo in run {run_id}")
+    title = f"Undo run {run_id} in {root.name}"
+    return shown(
+        hub, await hub.jobs.submit("undo", root, title, {"run_id": run_id}, alone="run_id")
+    )
+
+
+def _runs(hub: Hub) -> list[tuple[Run, Root]]:
+    with Journal(hub.settings.data_dir) as journal:
+        wrote = [run for run in journal.runs() if run.counts]
+        pairs = ((run, _root(hub, journal, run)) for run in wrote[:_MOST_RUNS])
+        return [(run, root) for run, root in pairs if root is not None]
+
+
+def _run(hub: Hub, run_id: int) -> tuple[Run, Root] | None:
+    with Journal(hub.settings.data_dir) as journal:
+        for run in journal.runs():
+            if run.run_id == run_id:
+                root = _root(hub, journal, run)
+                return (run, root) if root else None
+    return None
+
+
+def _root(hub: Hub, journal: Journal, run: Run) -> Root | None:
+    """The one library that holds all files of a run; None where others are among them."""
+    paths = [change.path for change in journal.changes(run.run_id)]
+    root = hub.roots.around(paths[0]) if paths else None
+    return root if root and all(map(root.holds, paths)) else None
+
+
+def _shown(run: Run, root: Root) -> JournalRun:
+    return JournalRun(
+        run_id=run.run_id,
+        note=readable(run.note),
+        started_at=run.started,
+        finished_at=run.finished,
+        undone_at=run.undone,
+        library_id=root.library_id,
+        counts=run.counts,
+        can_undo=bool(_IN_FORCE & set(run.counts)),
+    )

@@ -1,0 +1,95 @@
+"""What the server is, how it feels, and who may use it."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.util import find_spec
+
+from fastapi import Request, Response
+from starlette.datastructures import Headers
+
+from earmark import __version__
+from earmark.library import AUDIO_EXTENSIONS
+from earmark.web.faults import Refused
+from earmark.web.hub import At
+from earmark.web.metrics import CONTENT_TYPE
+from earmark.web.routes import refusals, router
+from earmark.web.schemas.common import Health, Info, Limits, Token
+from earmark.web.sessions import COOKIE, LIFETIME_S
+
+routes = router("system")
+
+NEEDS = {
+    "head": ("sklearn", "onnx"),
+    "cnn": ("torch", "lightning_fabric", "sklearn", "matplotlib", "onnx", "onnxscript"),
+}
+"""Modules that training by each recipe takes."""
+
+_WRONG_TOKEN_S = 0.5
+
+
+@routes.get("/health", responses={503: {"model": Health}})
+def health(request: Request, response: Response, hub: At) -> Health:
+    """Whether the server is up. Needs no token."""
+    if hub.stopping:
+        response.status_code = 503
+    return Health(
+        status="stopping" if hub.stopping else "ok",
+        version=__version__,
+        token_required=hub.sessions.required,
+        signed_in=hub.sessions.is_signed_in(Headers(scope=request.scope)),
+    )
+
+
+@routes.get("/info")
+def info(hub: At) -> Info:
+    """What this server may do, and how much it takes."""
+    bounds = hub.settings.bounds
+    return Info(
+        version=__version__,
+        allow_write=hub.settings.allow_write,
+        can_train=[recipe for recipe, modules in NEEDS.items() if all(map(find_spec, modules))],
+        limits=Limits(
+            max_files=bounds.max_files,
+            max_upload_bytes=bounds.max_upload_bytes,
+            max_request_bytes=bounds.max_request_bytes,
+            max_duration_s=bounds.max_duration_s,
+            max_overview_s=bounds.max_overview_s,
+            kept_s=bounds.kept_s,
+        ),
+        formats=sorted(AUDIO_EXTENSIONS),
+        n_workers=hub.settings.n_workers,
+    )
+
+
+@routes.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(hub: At) -> Response:
+    """Counters in Prometheus' text format."""
+    sql = "SELECT state, count(*) FROM jobs GROUP BY state"
+    jobs = dict(await hub.jobs.stored(lambda store: store.query(sql)))
+    return Response(hub.metrics.text(jobs), media_type=CONTENT_TYPE)
+
+
+@routes.post("/session", status_code=204, responses=refusals(401))
+async def sign_in(token: Token, request: Request, response: Response, hub: At) -> None:
+    """Exchange the token for a cookie, which streams and players in a browser can bring."""
+    if not hub.sessions.required:
+        return
+    if not hub.sessions.is_token(token.token):
+        await asyncio.sleep(_WRONG_TOKEN_S)
+        raise Refused(401, "that is not the token", "it was shown when the server started")
+    response.set_cookie(
+        COOKIE,
+        hub.sessions.new_cookie(),
+        max_age=LIFETIME_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+        path="/",
+    )
+
+
+@routes.delete("/session", status_code=204)
+def sign_out(response: Response) -> None:
+    """Forget the cookie."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")

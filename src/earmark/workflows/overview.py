@@ -1,0 +1,115 @@
+"""A whole track at a glance: its spectrogram and its loudness, narrow enough for a screen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.audio import mono_chunks
+from earmark.features.mel import axis, log_mel
+from earmark.types import FeatureConfig, FloatArray
+
+# Steps of 46 ms, of which as many are taken together as it takes to fit.
+_CONFIG = FeatureConfig(n_fft=2048, hop_length=1024, n_mels=96)
+_MOST_COLUMNS = 1600
+_RANGE_DB = 80.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOverview:
+    """Column i covers the seconds from ``i * column_s`` on.
+
+    Attributes
+    ----------
+    S : ndarray of uint8, shape (n_bins, n_columns)
+        Level, 255 at the loudest, 0 at 80 dB below it and less.
+    peaks : ndarray of float32, shape (n_columns,)
+        Largest magnitude, within [0, 1].
+    bins_hz : ndarray of float64, shape (n_bins,)
+    column_s, duration_s : float
+    truncated : bool
+        Whether the track goes on.
+    """
+
+    S: NDArray[np.uint8]
+    peaks: FloatArray
+    bins_hz: NDArray[np.float64]
+    column_s: float
+    duration_s: float
+    truncated: bool
+
+
+def overview(path: str | os.PathLike[str], max_s: float) -> TrackOverview:
+    """Decode a file, at most `max_s` seconds of it, and picture it. Memory is a few megabytes.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read, or holds no audio.
+    """
+    hop, sr = _CONFIG.hop_length, _CONFIG.sr
+    n_most = max(1, round(max_s * sr / hop))
+    spectra: list[FloatArray] = []
+    peaks: list[FloatArray] = []
+    n_frames = n_samples = 0
+    for block in _blocks(mono_chunks(path, sr), hop):
+        spectra.append(block.S)
+        peaks.append(block.peaks)
+        n_frames += block.peaks.size
+        n_samples += block.n_samples
+        if n_frames > n_most:
+            break
+    truncated = n_frames > n_most
+    # What is kept of a long track is a multiple of what it takes to fill the screen.
+    n_kept = min(n_frames, n_most)
+    each = -(-n_kept // _MOST_COLUMNS)
+    S = _in_groups(np.concatenate(spectra, axis=1)[:, :n_kept], each).mean(axis=2)
+    loud = _in_groups(np.concatenate(peaks)[None, :n_kept], each).max(axis=2)[0]
+    levels = (S - (S.max() - _RANGE_DB)) * (255 / _RANGE_DB)
+    return TrackOverview(
+        S=np.clip(np.rint(levels), 0, 255).astype(np.uint8),
+        peaks=np.minimum(loud, 1).astype(np.float32),
+        bins_hz=axis(_CONFIG).values,
+        column_s=each * hop / sr,
+        duration_s=n_kept * hop / sr if truncated else n_samples / sr,
+        truncated=truncated,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    S: FloatArray
+    peaks: FloatArray
+    n_samples: int
+
+
+def _blocks(chunks: Iterator[FloatArray], hop: int) -> Iterator[_Block]:
+    """Frames of a stream, each as if it had been computed from the whole."""
+    # A hop on either side is all that the frames in between see.
+    pending = np.zeros(hop, np.float32)
+    for chunk in chunks:
+        pending = np.concatenate([pending, chunk])
+        n = pending.size // hop - 2
+        if n > 0:
+            yield _block(pending[: (n + 2) * hop], hop, n * hop)
+            pending = pending[n * hop :]
+    n_left = pending.size - hop
+    if n_left > 0:
+        n = -(-n_left // hop)
+        yield _block(np.pad(pending, (0, (n + 2) * hop - pending.size)), hop, n_left)
+
+
+def _block(y: FloatArray, hop: int, n_samples: int) -> _Block:
+    S = log_mel(y, _CONFIG)[:, 1 : y.size // hop - 1]
+    inner = y[hop:-hop].reshape(-1, hop)
+    return _Block(S, np.abs(inner).max(axis=1), n_samples)
+
+
+def _in_groups(S: FloatArray, each: int) -> FloatArray:
+    """Columns in groups of `each`, shape (n_rows, n_groups, each); the last column fills up."""
+    padded = np.pad(S, ((0, 0), (0, -S.shape[1] % each)), mode="edge")
+    return padded.reshape(S.shape[0], -1, each)
