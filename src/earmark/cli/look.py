@@ -21,9 +21,21 @@ def command(
     min_confidence: options.MinConfidence = None,
     min_agreement: options.MinAgreement = None,
     slice_confidence: options.SliceConfidence = None,
+    why: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw what speaks for the genre and what against it: occlusion, or rise (finer,"
+            " slower).",
+            metavar="METHOD",
+        ),
+    ] = None,
+    genre: Annotated[
+        str | None, typer.Option(help="With --why: the genre asked about. [default: the likeliest]")
+    ] = None,
     config: options.Config = None,
 ) -> None:
     """Draw what a model hears of a file: its slices, each with its own vote."""
+    from earmark.models.saliency import parse_method
     from earmark.workflows.look import look
 
     chosen = options.settings(
@@ -36,6 +48,9 @@ def command(
     )
     bundle = options.open_bundle(chosen)
     target = picture or Path(f"{Path(path).stem}.png")
-    decision = look(path, bundle, options.vote_of(chosen, bundle), target)
+    method = parse_method(why) if why else None
+    decision = look(
+        path, bundle, options.vote_of(chosen, bundle), target, method=method, genre=genre
+    )
     verdict = decision.genre or f"? ({decision.rejected})"
     out().print(f"{shown(verdict)}, drawn in {shown(str(target))}", markup=False)

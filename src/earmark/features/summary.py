@@ -129,7 +129,7 @@ def _descriptors(y: FloatArray, config: FeatureConfig) -> tuple[NDArray[np.float
         feature.spectral_bandwidth(S=S, **bins),
         feature.spectral_rolloff(S=S, **bins),
         feature.zero_crossing_rate(y, frame_length=n_fft, hop_length=hop),
-        feature.rms(S=S, frame_length=n_fft, hop_length=hop),
+        feature.rms(y=y, frame_length=n_fft, hop_length=hop),
         feature.chroma_stft(S=power, n_chroma=_N_CHROMA, tuning=0.0, **bins),
         feature.mfcc(S=S_db, n_mfcc=config.n_mfcc),
         feature.spectral_contrast(S=S, fmin=_CONTRAST_HZ, n_bands=_N_BANDS, **bins),

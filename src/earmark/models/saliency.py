@@ -18,12 +18,13 @@ where a network is sure, as a probability does. Differences of it say by how muc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark import features
+from earmark.errors import ConfigError
 from earmark.models.runtime import Classifier
 from earmark.types import FloatArray, LevelArray
 
@@ -40,6 +41,22 @@ N_MASKS = 1000
 _SHOWN = 0.5
 # Bounds the memory that covered copies of a slice take.
 _BATCH = 64
+
+
+def parse_method(name: str) -> Method:
+    """A method by its name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    for method in get_args(Method):
+        if method == name:
+            return cast(Method, method)
+    raise ConfigError(
+        f"there is no saliency by {name!r}", f"choose one of {', '.join(get_args(Method))}"
+    )
 
 
 def saliency(
@@ -73,8 +90,8 @@ def log_odds(classifier: Classifier, target: int) -> OddsOf:
 
     def odds_of(X: LevelArray) -> NDArray[np.float64]:
         logits = classifier.logits(X).astype(np.float64) / classifier.bundle.meta.temperature
-        others = np.delete(logits, target, axis=1)
-        return logits[:, target] - np.logaddexp.reduce(others, axis=1)
+        others = np.logaddexp.reduce(np.delete(logits, target, axis=1), axis=1)
+        return np.asarray(logits[:, target] - others)
 
     return odds_of
 
@@ -226,4 +243,4 @@ def _stretched(
     before = at.astype(np.intp)
     share, before = (np.expand_dims(each, 3 - axis) for each in (at - before, before))
     left, right = (np.take_along_axis(corners, before + i, axis) for i in (0, 1))
-    return left * (1 - share) + right * share
+    return np.asarray(left * (1 - share) + right * share)

@@ -92,25 +92,10 @@ def evaluate_bundle(
     DataError
         If no track is left to measure on.
     """
-    tracks = yield from gather(request, catalogue)
-    subjects = _subjects(tracks, bundle.meta.labels, request)
-    answers = yield from answer(
-        subjects, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
+    fresh = yield from fresh_answers(
+        bundle, request, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
     )
-    fresh = answers.where(_is_fresh(answers, bundle.meta.data.get("learned", {})))
-    n_learned = len(answers.subjects) - len(fresh.subjects)
-    if n_learned:
-        yield Note(
-            f"{n_learned} of {len(answers.subjects)} tracks left out: the model has learned from"
-            " them, or from others by the same artists"
-        )
     known, unknown = fresh.known, fresh.unknown
-    if not known.subjects:
-        raise DataError(
-            f"of {len(tracks)} tracks, none is of the model's genres and by an artist that it has"
-            " not learned from",
-            f"its genres are: {', '.join(bundle.meta.labels)}",
-        )
     return results.evaluate(
         judged(known, bundle.meta.labels, vote),
         bundle.meta.labels,
@@ -123,6 +108,42 @@ def evaluate_bundle(
         nonmusic=detect(known, nonmusic_answers(bundle)),
         warnings=_unsure(bundle),
     )
+
+
+def fresh_answers(
+    bundle: Bundle,
+    request: LabelRequest,
+    catalogue: Catalogue,
+    *,
+    n_workers: int,
+    time_limit_s: float,
+) -> Workflow[Answers]:
+    """What a model says about labelled tracks that it has not learned from, nor their artists.
+
+    Raises
+    ------
+    DataError
+        If none of them is of a genre that it knows.
+    """
+    tracks = yield from gather(request, catalogue)
+    subjects = _subjects(tracks, bundle.meta.labels, request)
+    answers = yield from answer(
+        subjects, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
+    )
+    fresh = answers.where(_is_fresh(answers, bundle.meta.data.get("learned", {})))
+    n_learned = len(answers.subjects) - len(fresh.subjects)
+    if n_learned:
+        yield Note(
+            f"{n_learned} of {len(answers.subjects)} tracks left out: the model has learned from"
+            " them, or from others by the same artists"
+        )
+    if not fresh.known.subjects:
+        raise DataError(
+            f"of {len(tracks)} tracks, none is of the model's genres and by an artist that it has"
+            " not learned from",
+            f"its genres are: {', '.join(bundle.meta.labels)}",
+        )
+    return fresh
 
 
 def _unsure(bundle: Bundle) -> list[str]:

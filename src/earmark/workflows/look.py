@@ -4,50 +4,70 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from earmark.errors import ConfigError, MissingExtraError
-from earmark.features import axis, dequantise
+from earmark.errors import ConfigError
+from earmark.evaluation.report import require_plots
+from earmark.features import axis, dequantise, summary
 from earmark.features.listen import listen
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
-from earmark.types import Decision, VoteConfig
+from earmark.models.saliency import Method, saliency
+from earmark.types import Decision, FloatArray, Slices, VoteConfig
 from earmark.voting import decide
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def look(path: str, bundle: Bundle, vote: VoteConfig, picture: Path) -> Decision:
+def look(
+    path: str,
+    bundle: Bundle,
+    vote: VoteConfig,
+    picture: Path,
+    *,
+    method: Method | None = None,
+    genre: str | None = None,
+) -> Decision:
     """Draw the slices that a model hears of a file, each with its own vote, as PNG.
+
+    Of a model that hears statistics, those that speak most for and against the genre are drawn.
+
+    Parameters
+    ----------
+    path : str
+    bundle : Bundle
+    vote : VoteConfig
+    picture : Path
+    method : {'occlusion', 'rise'}, optional
+        Draw over the slices what in them speaks for the genre, and what against it; see
+        `earmark.models.saliency`.
+    genre : str, optional
+        The one asked about; by default the likeliest.
 
     Raises
     ------
     AudioError
         The file cannot be used.
     ConfigError
-        `picture` is no name for a PNG, is something else already, or cannot be written.
+        `picture` is no name for a PNG, is something else already, or cannot be written; the model
+        does not know `genre`.
     MissingExtraError
         If matplotlib is not installed.
     """
-    try:
-        from earmark.evaluation import slice_plot
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "matplotlib", "report") from e
-    _check_target(picture)
-    meta = bundle.meta
-    slices = listen(path, meta.listen)
-    proba = Classifier(bundle).slice_probs(slices).proba
-    decision = decide(proba, meta.labels, vote)
-    features = meta.listen.features
-    try:
-        slice_plot.slices(
-            picture,
-            dequantise(slices.X, features),
-            slices.start_s,
-            meta.listen.slices.n_frames * features.hop_length / features.sr,
-            [meta.labels[i] for i in proba.argmax(axis=1)],
-            proba.max(axis=1),
-            axis(features),
-            title=_title(path, decision),
+    require_plots()
+    check_target(picture)
+    if genre is not None and genre not in bundle.meta.labels:
+        raise ConfigError(
+            f"the model knows no {genre}", f"its genres are: {', '.join(bundle.meta.labels)}"
         )
+    slices = listen(path, bundle.meta.listen)
+    classifier = Classifier(bundle)
+    proba = classifier.slice_probs(slices).proba
+    decision = decide(proba, bundle.meta.labels, vote)
+    asked = genre or decision.genre or next(iter(decision.proba))
+    title = _title(path, decision)
+    if method is not None:
+        title = f"{title}; what speaks for {asked}"
+    try:
+        draw(picture, slices, classifier, proba, asked, method, title)
     except OSError as e:
         raise ConfigError(
             f"{picture} cannot be written: {e.strerror}", "choose another --out"
@@ -55,7 +75,39 @@ def look(path: str, bundle: Bundle, vote: VoteConfig, picture: Path) -> Decision
     return decision
 
 
-def _check_target(picture: Path) -> None:
+def draw(
+    picture: Path,
+    slices: Slices,
+    classifier: Classifier,
+    proba: FloatArray,
+    genre: str,
+    method: Method | None,
+    title: str,
+) -> None:
+    """Draw slices with their votes `proba` (n_slices, n_classes), as `look` does."""
+    from earmark.evaluation import slice_plot
+
+    meta = classifier.bundle.meta
+    config, target = meta.listen.features, meta.labels.index(genre)
+    if config.frontend == "summary":
+        spoken = saliency(slices.X, classifier, target).mean(axis=0)[:, 0]
+        slice_plot.statistics(picture, summary.names(config), spoken, title)
+        return
+    slice_plot.slices(
+        picture,
+        dequantise(slices.X, config),
+        slices.start_s,
+        meta.listen.slices.n_frames * config.hop_length / config.sr,
+        [meta.labels[i] for i in proba.argmax(axis=1)],
+        proba.max(axis=1),
+        axis(config),
+        title=title,
+        saliency=None if method is None else saliency(slices.X, classifier, target, method),
+    )
+
+
+def check_target(picture: Path) -> None:
+    """Refuse (`ConfigError`) a name for a picture that is none, or is something else's."""
     if picture.suffix.lower() != ".png":
         raise ConfigError(f"{picture} does not end in .png", "the picture is a PNG")
     try:
