@@ -99,7 +99,9 @@ class Ears:
         try:
             # Starting the workers takes a while.
             pool, future = await asyncio.to_thread(self._submit, work, name)
-            await asyncio.wait([asyncio.wrap_future(future)])
+            done = asyncio.wrap_future(future)
+            await asyncio.wait([done])
+            done.exception()  # `outcome` tells of it
             try:
                 outcome = pool.outcome(future, name)
             except EarmarkError as e:

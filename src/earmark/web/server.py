@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -109,11 +110,13 @@ class _Server(uvicorn.Server):
         if self.started:
             self._on_start()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._hub.say_goodbye)
-        # A second Ctrl-C does not wait for answers; jobs are still queued again.
-        super().handle_exit(sig, frame)
+        # Unlike uvicorn's own, it is not raised again afterwards: stopping is no failure. A second
+        # Ctrl-C does not wait for answers; jobs are still queued again.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def _protocol(headers_s: float) -> type[H11Protocol]:
