@@ -95,4 +95,15 @@ SOURCES = {
         converter="earmark.models.foreign.musicnn:convert",
         extra="head",
     ),
+    "mn04": Source(
+        about="527 classes of AudioSet, 384 numbers a slice (EfficientAT's mn04_as)",
+        licence="MIT",
+        file="mn04_as_mAP_432.pt",
+        sha256="899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
+        n_bytes=4_066_513,
+        url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
+        fetched=False,
+        converter="earmark.models.foreign.efficientat:convert",
+        extra="train",
+    ),
 }
