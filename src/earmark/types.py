@@ -187,12 +187,17 @@ class FeatureConfig(Recipe):
 
 _FRAMES = ("sr", "n_fft", "hop_length")
 _BAND = ("fmin", "fmax")
+_OCTAVES = ("n_bins", "bins_per_octave")
 _RANGE = ("db_min", "db_max")
 FRONTEND_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "cochlear": ("sr", "hop_length", *_BAND, *_RANGE),
+    "linear": (*_FRAMES, *_BAND, *_RANGE),
+    "log-frequency": ("sr", "hop_length", "fmin", *_OCTAVES, *_RANGE),
     "mel": (*_FRAMES, "n_mels", *_BAND, *_RANGE),
     "mfcc": (*_FRAMES, "n_mels", *_BAND, "n_mfcc"),
     "summary": (*_FRAMES, "n_mels", *_BAND, "n_mfcc"),
     "wave": ("sr", "hop_length"),
+    "wavelet": ("sr", "hop_length", "fmin", *_OCTAVES, *_RANGE),
 }
 """What each of `earmark.features.FRONTENDS` takes of a `FeatureConfig`."""
 _EVERY_PARAMETER = tuple(f.name for f in dataclasses.fields(FeatureConfig))[1:]

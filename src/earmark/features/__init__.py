@@ -42,12 +42,16 @@ class FrontEnd:
 
 
 FRONTENDS: dict[str, FrontEnd] = {
+    "cochlear": FrontEnd("earmark.features.cochlear:activity", needs=("numba",)),
+    "linear": FrontEnd("earmark.features.linear:log_power"),
+    "log-frequency": FrontEnd("earmark.features.log_frequency:constant_q", needs=("librosa",)),
     "mel": FrontEnd("earmark.features.mel:log_mel"),
     "mfcc": FrontEnd("earmark.features.mfcc:mfcc", np.uint16, decibels=False),
     "summary": FrontEnd(
         "earmark.features.summary:summary", np.uint16, decibels=False, needs=("librosa",)
     ),
     "wave": FrontEnd("earmark.features.wave:samples", np.uint16, decibels=False),
+    "wavelet": FrontEnd("earmark.features.wavelet:scalogram"),
 }
 
 

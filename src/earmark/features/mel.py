@@ -1,9 +1,8 @@
 """Log-mel spectrograms in numpy alone, as librosa computes them.
 
 Mel scale and filters are those of M. Slaney's Auditory Toolbox (Technical Report 1998-010,
-Interval Research): linear below 1 kHz, logarithmic above, triangles of equal area. Window, frames
-and padding follow librosa's defaults: periodic Hann, frames centred on multiples of the hop, zeros
-beyond the ends.
+Interval Research): linear below 1 kHz, logarithmic above, triangles of equal area. Frames are
+those of `earmark.features.stft`.
 """
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import BundleError
+from earmark.features.stft import n_frames, power_blocks
 from earmark.types import Axis, FeatureConfig, FloatArray
 
-# Frames at a time: few enough for the processor's cache and for numpy to stay on one thread.
-_BLOCK = 32
 # Filters at a time: neighbours share bins, so that their part of the filter bank is dense.
 _GROUP = 16
 _POWER_MIN = 1e-10
@@ -55,35 +53,12 @@ def log_mel(y: FloatArray, config: FeatureConfig) -> FloatArray:
     """
     check(config)
     bands = _bands(config)
-    window = _hann(config.n_fft)
-    padded = np.pad(y, config.n_fft // 2)
-    if padded.size < config.n_fft:
-        padded = np.pad(padded, (0, config.n_fft - padded.size))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)[:: config.hop_length]
-    S = np.empty((len(frames), config.n_mels), dtype=np.float32)
-    # In double precision, as in librosa, and as fast: bins 100 dB below a loud tone come out right.
-    # The arrays are used again for each block: fresh ones would cost as much as the transform.
-    n_rows, n_bins = min(_BLOCK, len(frames)), 1 + config.n_fft // 2
-    windowed = np.empty((n_rows, config.n_fft))
-    spectrum = np.empty((n_rows, n_bins), dtype=np.complex128)
-    power = np.empty((n_rows, n_bins), dtype=np.float32)
-    parts = spectrum.view(np.float64)
-    for start in range(0, len(frames), _BLOCK):
-        rows = slice(0, min(_BLOCK, len(frames) - start))
-        block = slice(start, start + rows.stop)
-        np.multiply(frames[block], window, out=windowed[rows])
-        np.fft.rfft(windowed[rows], out=spectrum[rows])
-        np.square(parts, out=parts)
-        np.add(parts[:, 0::2], parts[:, 1::2], out=power, casting="same_kind")
+    S = np.empty((n_frames(y.size, config.hop_length), config.n_mels), dtype=np.float32)
+    for block, power in power_blocks(y, config.n_fft, config.hop_length):
         for band in bands:
-            S[block, band.filters] = power[rows, band.bins] @ band.weights
+            S[block, band.filters] = power[:, band.bins] @ band.weights
     np.maximum(S, _POWER_MIN, out=S)
     return np.ascontiguousarray(10 * np.log10(S).T)
-
-
-@lru_cache(maxsize=8)
-def _hann(n_fft: int) -> NDArray[np.float64]:
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
 
 @lru_cache(maxsize=8)
