@@ -1,0 +1,192 @@
+"""Strangers at the door: other names, other sites, no token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.datastructures import Headers
+
+from earmark.errors import ConfigError
+from earmark.web.sessions import COOKIE, LIFETIME_S, Sessions
+from earmark.web.settings import choose_token, is_loopback
+from tests.web.servers import Server, serving
+
+TOKEN = "a-token-of-more-than-sixteen"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "",
+     "10.0.0.1", "localhost@evil.example", "evil.example#localhost", "[::1", "localhost:x"],
+)  # fmt: skip
+def test_a_name_that_is_not_ours_is_not_answered(server: Server, host: str) -> None:
+    # A page of evil.example that resolves to 127.0.0.1 sends just this.
+    answer = server.raw(f"GET /api/v1/models HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert answer.split(b" ", 2)[1] in (b"421", b"400")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:99", "127.0.0.1", "[::1]:8010"])
+def test_names_of_this_machine_are_answered(server: Server, host: str) -> None:
+    answer = server.raw(
+        f"GET /api/v1/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert b" 200 " in answer
+
+
+def test_two_names_at_once_are_refused(server: Server) -> None:
+    answer = server.raw(
+        b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
+    )
+    assert answer.split(b" ", 2)[1] in (b"421", b"400")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost"},  # another port is another site
+        {"Origin": "file://"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_other_sites_may_not_change_anything(server: Server, headers: dict[str, str]) -> None:
+    answer = server.client.post(
+        "/jobs", json={"kind": "scan", "library_id": "my-music"}, headers=headers
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_origin")
+    assert server.client.get("/jobs").json() == {"jobs": []}
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_form_of_another_site_is_refused_before_it_is_read(server: Server) -> None:
+    answer = server.client.post(
+        "/classify", files={"files": b"x"}, headers={"Origin": "http://evil.example"}
+    )
+    assert answer.status_code == 403
+    # Pictures and players of other sites cannot reach in either.
+    answer = server.client.get("/models", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_our_own_page_may(server: Server) -> None:
+    own = {"Origin": f"http://{server.host}:{server.port}", "Sec-Fetch-Site": "same-origin"}
+    answer = server.client.post("/libraries/my-music/labels", json={"min_tracks": 3}, headers=own)
+    assert answer.status_code == 200
+
+
+def test_every_answer_forbids_what_it_can(server: Server) -> None:
+    for path in ("/health", "/none", "/docs"):
+        headers = server.client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+
+
+def test_the_page_has_a_policy_with_a_fresh_nonce(server: Server) -> None:
+    root = f"http://{server.host}:{server.port}"
+    policies = set()
+    for path in ("/", "/library/my-music", "/"):
+        answer = httpx.get(root + path, trust_env=False)
+        if answer.status_code == 404:
+            pytest.skip("the page has not been built")
+        policy = answer.headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+        nonce = policy.partition("'nonce-")[2].partition("'")[0]
+        assert len(nonce) >= 16
+        assert "{{csp-nonce}}" not in answer.text
+        policies.add(policy)
+    assert len(policies) == 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../../app.py", "/assets/../../../app.py", "/%2e%2e/%2e%2e/app.py", "/..%2f..%2fapp.py",
+     "//etc/passwd", "/%2fetc%2fpasswd", "/assets/%00", "/index.html%00.js"],
+)  # fmt: skip
+def test_the_page_gives_out_its_own_files_only(server: Server, path: str) -> None:
+    answer = server.raw(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    )
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split(b" ", 2)[1] in (b"404", b"200")
+    assert b"create_app" not in body
+    assert b"root:" not in body
+    if b" 200 " in head.split(b"\r\n")[0]:
+        assert b"text/html" in head  # the page itself, for an address of its own
+
+
+def test_a_token_is_asked_for_where_one_was_given(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN) as server:
+        client = server.client
+        assert server.address.endswith(f"/#token={TOKEN}")
+        health = client.get("/health").json()
+        assert (health["token_required"], health["signed_in"]) == (True, False)
+        for path in ("/info", "/models", "/metrics", "/openapi.json", "/docs", "/jobs/1/events"):
+            assert client.get(path).status_code == 401
+        assert client.post("/classify", files={"files": b"x"}).status_code == 401
+        for bearer in ("Bearer wrong", "Bearer", "Basic " + TOKEN, TOKEN):
+            headers = {"Authorization": bearer}
+            assert client.get("/info", headers=headers).status_code == 401
+        good = {"Authorization": f"Bearer {TOKEN}"}
+        assert client.get("/info", headers=good).status_code == 200
+
+        assert client.post("/session", json={"token": "wrong"}).status_code == 401
+        signed = client.post("/session", json={"token": TOKEN})
+        assert signed.status_code == 204
+        cookie = signed.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert TOKEN not in cookie
+        assert client.get("/info").status_code == 200
+        assert client.get("/health").json()["signed_in"]
+        assert client.delete("/session").status_code == 204
+        assert client.get("/info").status_code == 401
+        assert TOKEN not in server.log.read_text()
+
+
+def test_cookies_end_and_cannot_be_made_up() -> None:
+    sessions = Sessions(TOKEN)
+
+    def signed_in(cookie: str, by: Sessions = sessions) -> bool:
+        return by.is_signed_in(Headers({"cookie": f"a=b; {COOKIE}={cookie}"}))
+
+    cookie = sessions.new_cookie()
+    assert signed_in(cookie)
+    assert not signed_in(cookie, Sessions(TOKEN + "x"))
+    assert not signed_in(sessions.new_cookie(now=-LIFETIME_S))
+    ends, _, signature = cookie.partition(".")
+    for wrong in (f"{int(ends) + 1}.{signature}", f"{ends}.", f".{signature}", "", ".", "x.y"):
+        assert not signed_in(wrong)
+
+
+def test_beyond_this_machine_there_is_always_a_token() -> None:
+    assert choose_token("127.0.0.1", "") == ""
+    assert choose_token("localhost", "") == ""
+    for host in ("0.0.0.0", "::", "192.168.1.5", "nas.example"):
+        assert not is_loopback(host)
+        made = choose_token(host, "")
+        assert len(made) >= 24
+        assert choose_token(host, "") != made
+    assert choose_token("0.0.0.0", TOKEN) == TOKEN
+    with pytest.raises(ConfigError, match="16 characters"):
+        choose_token("127.0.0.1", "short")
+
+
+def test_beyond_this_machine_numbers_and_given_names_are_answered(tmp_path: Path) -> None:
+    with serving(tmp_path, host="0.0.0.0", token=TOKEN, allowed_hosts=["music.example"]) as server:
+        for host, status in (
+            ("192.168.1.5:8010", 200),
+            ("music.example", 200),
+            ("MUSIC.example:443", 200),
+            ("other.example", 421),
+        ):
+            answer = server.client.get("/health", headers={"Host": host})
+            assert answer.status_code == status, host
