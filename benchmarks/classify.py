@@ -18,7 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from earmark.models.runtime import Classifier
+    from earmark.types import Decision
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 SECONDS = 240.0
@@ -59,32 +65,63 @@ def _child(what: str, *arguments: str) -> None:
 
 
 def _cpu(path: str) -> None:
-    import librosa
-    import numpy as np
-
-    from earmark.features import quantise
-    from earmark.features.listen import listen
     from earmark.models import bundle
     from earmark.models.runtime import Classifier
-    from earmark.slices import cut
-    from earmark.voting import decide
     from earmark.workflows.classify import shipped_model
 
     classifier = Classifier(bundle.load(shipped_model()))
+    ways = {
+        "earmark": lambda: decide_by_excerpts(path, classifier),
+        "whole file": lambda: decide_by_whole_file(path, classifier),
+    }
+    ms = cpu_ms(ways)
+    print(
+        f"file to decision, one thread: {ms['earmark']:.1f} ms of CPU;"
+        f" whole file by librosa, same network: {ms['whole file']:.0f} ms"
+        f" ({ms['whole file'] / ms['earmark']:.1f} times as much)"
+    )
+
+
+def decide_by_excerpts(path: str, classifier: Classifier) -> Decision:
+    """As `earmark classify` does."""
+    from earmark.features.listen import listen
+    from earmark.voting import decide
+
     meta = classifier.bundle.meta
+    probs = classifier.slice_probs(listen(path, meta.listen))
+    return decide(probs.proba, meta.labels, meta.vote)
 
-    def excerpts() -> None:
-        probs = classifier.slice_probs(listen(path, meta.listen))
-        decide(probs.proba, meta.labels, meta.vote)
 
-    def whole_file() -> None:
-        features = meta.listen.features
-        y, _ = librosa.load(path, sr=features.sr)
-        S = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=features.sr), top_db=None)
-        X, _ = cut(quantise(S.astype(np.float32), features), meta.listen.slices)
-        classifier.logits(X)
+def decide_by_whole_file(path: str, classifier: Classifier) -> Decision:
+    """As it is usually done: librosa, from the first second to the last."""
+    import librosa
+    import numpy as np
 
-    ways = {"earmark": excerpts, "whole file": whole_file}
+    from earmark.calibration import softmax
+    from earmark.features import quantise
+    from earmark.slices import cut
+    from earmark.voting import decide
+
+    meta = classifier.bundle.meta
+    features = meta.listen.features
+    y, _ = librosa.load(path, sr=features.sr)
+    S = librosa.feature.melspectrogram(
+        y=y,
+        sr=features.sr,
+        n_fft=features.n_fft,
+        hop_length=features.hop_length,
+        n_mels=features.n_mels,
+        fmin=features.fmin,
+        fmax=features.fmax,
+    )
+    decibels = librosa.power_to_db(S, top_db=None).astype(np.float32)
+    X, _ = cut(quantise(decibels, features), meta.listen.slices)
+    proba = softmax(classifier.logits(X), meta.temperature)
+    return decide(proba, meta.labels, meta.vote)
+
+
+def cpu_ms(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Median CPU milliseconds of each way, the ways taking turns."""
     times: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(REPEATS + 1):
         for way, run in ways.items():
@@ -92,12 +129,7 @@ def _cpu(path: str) -> None:
             run()
             if repeat:  # the first one imports and compiles
                 times[way].append(1e3 * (time.process_time() - start))
-    ms = {way: statistics.median(found) for way, found in times.items()}
-    print(
-        f"file to decision, one thread: {ms['earmark']:.1f} ms of CPU;"
-        f" whole file by librosa, same network: {ms['whole file']:.0f} ms"
-        f" ({ms['whole file'] / ms['earmark']:.1f} times as much)"
-    )
+    return {way: statistics.median(found) for way, found in times.items()}
 
 
 def _workers(folder: str, n_workers: int) -> None:

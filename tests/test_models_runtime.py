@@ -1,0 +1,60 @@
+"""Answers that depend on nothing but the slice, from a thread that is the only one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earmark import features
+from earmark.models import bundle as bundles
+from earmark.models import runtime
+from earmark.models.runtime import Classifier
+from earmark.types import LevelArray
+from earmark.workflows.classify import shipped_model
+
+N = 64
+
+
+def slices(classifier: Classifier) -> LevelArray:
+    config = classifier.bundle.meta.listen
+    shape = (N, features.n_bins(config.features), config.slices.n_frames)
+    dtype = features.dtype(config.features)
+    drawn = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype)
+    drawn[N // 2 :] //= 3  # some of them quiet
+    return drawn
+
+
+def test_slices_are_answered_alike_alone_and_in_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = Classifier(bundles.load(shipped_model()))
+    X = slices(classifier)
+    answers = []
+    for batch in (1, N):
+        monkeypatch.setattr(runtime, "BATCH", batch)
+        answers.append((classifier.logits(X), classifier.embeddings(X)))
+    for alone, together in zip(*answers, strict=True):
+        assert np.ptp(alone, axis=0).max() > 0.01
+        np.testing.assert_allclose(together, alone, rtol=0, atol=1e-4)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux does")
+def test_a_classifier_works_on_the_thread_that_asks() -> None:
+    program = (
+        "import os, sys, numpy as np\n"
+        "from earmark.models import bundle\n"
+        "from earmark.models.runtime import Classifier\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "c = Classifier(bundle.load(sys.argv[1]))\n"
+        "c.logits(np.zeros((8, *c._session.get_inputs()[0].shape[1:]), np.uint8))\n"
+        "print(len(os.listdir('/proc/self/task')) - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(shipped_model())],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "0"
