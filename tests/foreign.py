@@ -1,7 +1,7 @@
-"""Checkpoints of others with random weights, and their networks written once more in numpy.
+"""Checkpoints of others with random weights, and their networks written once more.
 
-The numpy networks follow the published descriptions in the layout of the original frameworks, and
-share no code with the graphs that they are compared with.
+The networks follow the published descriptions in the layout of the original frameworks, and share
+no code with the graphs that they are compared with.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from earmark.types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
 
 Numbers = NDArray[np.float64]
 
@@ -150,3 +154,102 @@ def musicnn(variables: Mapping[str, FloatArray], power: Numbers) -> tuple[Number
     dense = np.maximum(flat @ variables["dense/kernel"] + variables["dense/bias"], 0)
     embedding = norm(10, dense)
     return embedding, embedding @ variables["dense_1/kernel"] + variables["dense_1/bias"]
+
+
+# --- EfficientAT -------------------------------------------------------------------------------
+
+_FIRST, _LAST, _HIDDEN, _CLASSES = 8, 384, 512, 527
+_BLOCKS = (  # kernel, wide, out, squeezed to, stride
+    *((3, 8, 8, 0, 1), (3, 24, 16, 0, 2), (3, 32, 16, 0, 1), (5, 32, 16, 8, 2), (5, 48, 16, 16, 1)),
+    *((5, 48, 16, 16, 1), (3, 96, 32, 0, 2), (3, 80, 32, 0, 1), (3, 72, 32, 0, 1)),
+    *((3, 72, 32, 0, 1), (3, 192, 48, 48, 1), (3, 272, 48, 72, 1), (5, 272, 64, 72, 2)),
+    *((5, 384, 64, 96, 1), (5, 384, 64, 96, 1)),
+)
+
+
+def mn04_weights(seed: int = 0) -> dict[str, FloatArray]:
+    """Random weights of the names and shapes of mn04_as."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, Numbers] = {}
+
+    def conv(name: str, n_out: int, n_in: int, size: int) -> None:
+        gain = np.sqrt(2 / (n_in * size * size))
+        found[f"{name}.0.weight"] = rng.normal(0, gain, (n_out, n_in, size, size))
+        found[f"{name}.1.weight"] = rng.uniform(0.5, 1.5, n_out)
+        found[f"{name}.1.bias"] = rng.normal(0, 0.2, n_out)
+        found[f"{name}.1.running_mean"] = rng.normal(0, 0.2, n_out)
+        found[f"{name}.1.running_var"] = rng.uniform(0.5, 1.5, n_out)
+
+    def dense(name: str, n_out: int, n_in: int) -> None:
+        found[f"{name}.weight"] = rng.normal(0, 1 / np.sqrt(n_in), (n_out, n_in))
+        found[f"{name}.bias"] = rng.normal(0, 0.2, n_out)
+
+    conv("features.0", _FIRST, 1, 3)
+    n_in = _FIRST
+    for i, (size, wide, n_out, squeezed, _) in enumerate(_BLOCKS, start=1):
+        name, part = f"features.{i}.block", 0
+        if i > 1:
+            conv(f"{name}.0", wide, n_in, 1)
+            part = 1
+        conv(f"{name}.{part}", wide, 1, size)
+        if squeezed:
+            part += 1
+            dense(f"{name}.{part}.conc_se_layers.0.fc1", squeezed, wide)
+            dense(f"{name}.{part}.conc_se_layers.0.fc2", wide, squeezed)
+        conv(f"{name}.{part + 1}", n_out, wide, 1)
+        n_in = n_out
+    conv("features.16", _LAST, n_in, 1)
+    dense("classifier.2", _HIDDEN, _LAST)
+    dense("classifier.5", _CLASSES, _HIDDEN)
+    return {name: values.astype(np.float32) for name, values in found.items()}
+
+
+def mn04(weights: Mapping[str, FloatArray], y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Embedding and logits of samples (n, n_samples) at 32 kHz, by torch's own functions."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812 - its usual name
+
+    w = {name: torch.from_numpy(values).double() for name, values in weights.items()}
+
+    def conv(name: str, x: torch.Tensor, stride: int = 1, groups: int = 1) -> torch.Tensor:
+        kernel = w[f"{name}.0.weight"]
+        x = F.conv2d(x, kernel, None, stride, kernel.shape[2] // 2, groups=groups)
+        parts = (w[f"{name}.1.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
+        return F.batch_norm(x, *parts, eps=_EPSILON)
+
+    def dense(name: str, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
+
+    x = F.hardswish(conv("features.0", _mn04_mel(torch.from_numpy(y).double())[:, None], 2))
+    for i, (_, wide, _, squeezed, stride) in enumerate(_BLOCKS, start=1):
+        name, part, before = f"features.{i}.block", 0, x
+        activation = F.relu if i < 7 else F.hardswish
+        if i > 1:
+            x, part = activation(conv(f"{name}.0", x)), 1
+        x = activation(conv(f"{name}.{part}", x, stride, wide))
+        if squeezed:
+            part += 1
+            inner = f"{name}.{part}.conc_se_layers.0"
+            gate = dense(f"{inner}.fc2", F.relu(dense(f"{inner}.fc1", x.mean((2, 3)))))
+            x = x * torch.sigmoid(gate)[:, :, None, None]
+        x = conv(f"{name}.{part + 1}", x)
+        if stride == 1 and x.shape == before.shape:
+            x = x + before
+    embedding = F.hardswish(conv("features.16", x)).mean((2, 3))
+    logits = dense("classifier.5", F.hardswish(dense("classifier.2", embedding)))
+    return embedding.float().numpy(), logits.float().numpy()
+
+
+def _mn04_mel(y: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    y = y[:, 1:] - 0.97 * y[:, :-1]
+    window = torch.hann_window(800, periodic=False, dtype=y.dtype)
+    spectrum = torch.stft(y, 1024, 320, 800, window, center=True, return_complex=True)
+    hz = torch.arange(513, dtype=y.dtype) * (32000 / 1024)
+    mel = 1127 * torch.log1p(hz / 700)
+    top = 1127 * np.log1p(15000 / 700)
+    bank = torch.stack(
+        [(1 - (mel - top * (i + 1) / 129).abs() / (top / 129)).clamp(min=0) for i in range(128)]
+    )
+    return ((bank @ spectrum.abs() ** 2 + 1e-5).log() + 4.5) / 5

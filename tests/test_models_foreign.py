@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
+import onnx
+import onnxruntime as ort
+from onnx.utils import Extractor
+
 from earmark import features
 from earmark.errors import BundleError
 from earmark.features.listen import slices_of
-from earmark.models.foreign import musicnn
+from earmark.models.foreign import efficientat, musicnn
 from earmark.models.foreign.tensorflow import read_checkpoint
 from earmark.types import Excerpt, Signal
 from tests import foreign
@@ -94,3 +97,75 @@ def test_a_file_that_is_no_such_wheel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "some.whl").write_bytes(b"no zip")
     with pytest.raises(BundleError, match="not the wheel"):
         musicnn.convert(tmp_path / "some.whl")
+
+
+# --- EfficientAT -------------------------------------------------------------------------------
+
+
+def without_rounding(network: bytes) -> ort.InferenceSession:
+    """The network from where it has turned levels back into samples; its input is ``samples``."""
+    model = onnx.load_from_string(network)
+    taken = next(node for node in model.graph.node if node.op_type == "Conv").input[0]
+    model = Extractor(model).extract_model([taken], ["embedding", "logits"])
+    model.graph.input[0].name = "samples"
+    for node in model.graph.node:
+        for i, name in enumerate(node.input):
+            if name == taken:
+                node.input[i] = "samples"
+    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def test_mn04_answers_as_its_description_says() -> None:
+    pytest.importorskip("torch", reason="needs earmark[train]")
+    weights = foreign.mn04_weights()
+    network = efficientat.network(weights)
+    y = np.stack([synth("music", 10.0, 32000, 1)[0], synth("noise", 10.0, 32000, 1)[0]])
+    X = features.quantise(y[:, None], efficientat.LISTEN.features)
+    exact = features.dequantise(X, efficientat.LISTEN.features)[:, 0]
+    expected_embedding, expected_logits = foreign.mn04(weights, exact)
+    session = ort.InferenceSession(network, providers=["CPUExecutionProvider"])
+    embedding, logits = session.run(["embedding", "logits"], {"slices": X})
+    scale = np.abs(expected_logits).max()
+    np.testing.assert_allclose(embedding, expected_embedding, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(logits, expected_logits, rtol=0, atol=1e-3 * scale)
+    assert np.abs(expected_embedding[0] - expected_embedding[1]).max() > 0.1  # it does listen
+
+
+SHARED = Path(__file__).parents[2] / "shared/data/teachers"
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"needs {SHARED}")
+def test_mn04_answers_as_the_original_did() -> None:
+    pytest.importorskip("torch", reason="needs earmark[train]")
+    made = efficientat.convert(SHARED / "mn04_as_mAP_432.pt")
+    example = np.load(SHARED / "mn04_example.npz")
+    y = example["y"][None, None]
+    found = without_rounding(made.network).run(["embedding", "logits"], {"samples": y})
+    np.testing.assert_allclose(found[0][0], example["embedding"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found[1][0], example["logits"], rtol=0, atol=1e-3)
+    session = ort.InferenceSession(made.network, providers=["CPUExecutionProvider"])
+    X = features.quantise(y, efficientat.LISTEN.features)
+    # Sixteen bits put noise where the example has nothing at all, above 14 kHz.
+    found = session.run(["embedding", "logits"], {"slices": X})
+    np.testing.assert_allclose(found[0][0], example["embedding"], rtol=0, atol=0.01)
+    np.testing.assert_allclose(found[1][0], example["logits"], rtol=0, atol=0.1)
+    assert made.meta.labels[0] == "Speech"
+
+
+def test_classes_are_looked_for_beside_the_weights(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="needs earmark[train]")
+    weights = {name: torch.from_numpy(v) for name, v in foreign.mn04_weights().items()}
+    torch.save(weights, tmp_path / "mn04_as_mAP_432.pt")
+    with pytest.raises(BundleError, match=r"lacks AudioSet's list.*class_labels_indices\.csv"):
+        efficientat.convert(tmp_path / "mn04_as_mAP_432.pt")
+    lines = ["index,mid,display_name", *(f'{i},/m/{i},"Sound {i}, heard"' for i in range(527))]
+    (tmp_path / "class_labels_indices.csv").write_text("\n".join(lines))
+    made = efficientat.convert(tmp_path / "mn04_as_mAP_432.pt")
+    assert made.meta.labels[7] == "Sound 7, heard"
+    del weights["features.3.block.1.1.bias"]
+    torch.save(weights, tmp_path / "mn04_as_mAP_432.pt")
+    with pytest.raises(BundleError, match=r"lacks 'features\.3\.block\.1\.1\.bias'"):
+        efficientat.convert(tmp_path / "mn04_as_mAP_432.pt")
+    (tmp_path / "mn04_as_mAP_432.pt").write_bytes(b"no weights")
+    with pytest.raises(BundleError, match="holds no weights"):
+        efficientat.convert(tmp_path / "mn04_as_mAP_432.pt")
