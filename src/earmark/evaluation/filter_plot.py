@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from earmark.types import Axis, FloatArray
 _COLUMNS = 16
 # More filters than this are too small to see, and their file too large.
 _MOST = 256
-_MOST_LINES = 40
 
 
-def filters(path: Path, weights: FloatArray, bins: Axis, sr: int, title: str) -> None:
+def filters(
+    path: Path, weights: FloatArray, bins: Axis, sr: int, labels: Sequence[str], title: str
+) -> None:
     """Draw a layer's weights as PNG.
 
     Parameters
@@ -33,10 +35,12 @@ def filters(path: Path, weights: FloatArray, bins: Axis, sr: int, title: str) ->
         Of the slices.
     sr : int
         Of the signal, in hertz.
+    labels : sequence of str
+        Genres, which a matrix with as many outputs is taken to end in.
     title : str
     """
     if weights.ndim == 2:
-        _matrix(path, weights, bins, title)
+        _matrix(path, weights, bins, labels, title)
     elif weights.ndim == 3 and weights.shape[1] == 1 and weights.shape[2] > 1:
         _responses(path, weights[:, 0], sr, title)
     else:
@@ -74,19 +78,23 @@ def _pictures(path: Path, pictures: FloatArray, title: str) -> None:
     save(figure, path)
 
 
-def _matrix(path: Path, weights: FloatArray, bins: Axis, title: str) -> None:
+def _matrix(path: Path, weights: FloatArray, bins: Axis, labels: Sequence[str], title: str) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     of_bins = weights.shape[1] == len(bins.values)
     if of_bins:
         order = np.argsort(_centre(np.abs(weights)), kind="stable")
-        weights = weights[order] if len(weights) > _MOST_LINES else weights
+        weights = weights if len(weights) == len(labels) else weights[order]
     limit = float(np.percentile(np.abs(weights), 99.5)) or 1.0
     picture = axes.imshow(
         weights.T, origin="lower", aspect="auto", cmap="PuOr_r", vmin=-limit, vmax=limit
     )
     axes.set(xlabel="output", ylabel=bins.label if of_bins else "input")
     axes.set_title(literal(title, 90), fontsize=10)
+    if len(weights) == len(labels):
+        names = [literal(label, 24) for label in labels]
+        axes.set_xticks(range(len(labels)), names, rotation=60, ha="right")
+        axes.set_xlabel("")
     if of_bins:
         _bin_ticks(axes, bins)
     figure.colorbar(picture, label="weight")

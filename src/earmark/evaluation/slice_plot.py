@@ -134,6 +134,7 @@ def statistics(path: Path, names: Sequence[str], saliency: FloatArray, title: st
     values = saliency[order]
     axes.barh(range(len(order)), values, color=np.where(values > 0, _FOR, _AGAINST))
     axes.set_yticks(range(len(order)), [literal(names[i]) for i in order], fontsize=9)
+    axes.margins(y=0.01)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(_KEY)
     axes.set_title(literal(title, 90), fontsize=10)

@@ -155,7 +155,12 @@ def _draw_filters(bundle: Bundle, folder: Path, layer: Layer) -> None:
     with _writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
         filter_plot.filters(
-            folder / _FILTERS, layer.weights, features.axis(config), config.sr, str(layer)
+            folder / _FILTERS,
+            layer.weights,
+            features.axis(config),
+            config.sr,
+            bundle.meta.labels,
+            str(layer),
         )
 
 

@@ -64,7 +64,7 @@ def look(
     decision = decide(proba, bundle.meta.labels, vote)
     asked = genre or decision.genre or next(iter(decision.proba))
     title = _title(path, decision)
-    if method is not None:
+    if method is not None or bundle.meta.listen.features.frontend == "summary":
         title = f"{title}; what speaks for {asked}"
     try:
         draw(picture, slices, classifier, proba, asked, method, title)
