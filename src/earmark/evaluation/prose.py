@@ -153,8 +153,8 @@ def _votes(e: Evaluation) -> Iterator[Block]:
     yield Heading(3, "Ways to decide")
     yield Paragraph(
         "The same slices, decided about in other ways: by their mean, by majority, by those that"
-        " are sure, and by what was learned from the validation tracks (stacker), where there"
-        " were enough of them."
+        " are sure, and by what was learned: from the validation tracks (stacker), where there were"
+        " enough of them, or from the training tracks (network), where the recipe says so."
     )
     rows = [(mode, shown(s["accuracy"]), shown(s["macro_f1"])) for mode, s in e.votes.items()]
     yield Table(("vote", "tracks right", "macro-F1"), tuple(rows))

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.features.store import FeatureStore
-from earmark.types import LevelArray
-
 IntArray = NDArray[np.int64]
-Batch: TypeAlias = tuple[LevelArray, IntArray]
+Batch: TypeAlias = tuple[NDArray[Any], IntArray]
+
+
+class Rows(Protocol):
+    """Where slices are read from, as from an `earmark.features.store.FeatureStore`."""
+
+    def read(self, numbers: IntArray) -> NDArray[Any]:
+        """Slices by number, in the order asked: (n, n_bins, n_frames)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +27,18 @@ class Part:
 
     Attributes
     ----------
-    store : FeatureStore
+    store : Rows
     numbers, reference, track : ndarray of int, shape (n_slices,)
         Of each slice: where it is stored, its genre, which track it is from (0, 1, …).
     """
 
-    store: FeatureStore
+    store: Rows
     numbers: IntArray
     reference: IntArray
     track: IntArray
 
     @classmethod
-    def of(cls, store: FeatureStore, spans: Sequence[IntArray], reference: Sequence[int]) -> Part:
+    def of(cls, store: Rows, spans: Sequence[IntArray], reference: Sequence[int]) -> Part:
         """Slices of tracks: for each track their numbers in `store`, and its genre."""
         track = np.repeat(np.arange(len(spans)), [len(span) for span in spans])
         numbers = np.concatenate([*spans, np.empty(0, dtype=np.int64)])

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 import time
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,6 +53,8 @@ def fit(
     recipe: TrainingRecipe,
     run_dir: Path,
     hardware: Hardware | None = None,
+    build: Callable[[], nn.Module] | None = None,
+    n_threads: int = 0,
 ) -> Generator[Step | Epoch | Remark, None, Fitted]:
     """Train a network; resumes where `run_dir` holds a checkpoint of the same recipe and data.
 
@@ -65,6 +68,10 @@ def fit(
     run_dir : Path
         For checkpoints; made if absent.
     hardware : Hardware, optional
+    build : callable, optional
+        Makes a fresh network; by default the recipe's.
+    n_threads : int
+        Of the processor; 0: one for each core that the process may run on.
 
     Raises
     ------
@@ -82,7 +89,8 @@ def fit(
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise LibraryError(f"cannot make the run folder {run_dir}: {e.strerror}") from e
-    state = _TrainState(train, valid, n_classes, recipe, run_dir, hardware or Hardware())
+    torch.set_num_threads(n_threads or usable_cores())
+    state = _TrainState(train, valid, n_classes, recipe, run_dir, hardware or Hardware(), build)
     schedule = recipe.schedule
     interrupted = False
     try:
@@ -111,14 +119,14 @@ class _TrainState:
         recipe: TrainingRecipe,
         run_dir: Path,
         hardware: Hardware,
+        build: Callable[[], nn.Module] | None,
     ) -> None:
         self.recipe, self.run_dir = recipe, run_dir
-        torch.set_num_threads(usable_cores())
         self.fabric = open_fabric(hardware)
         self.fabric.launch()
         torch.manual_seed(recipe.seed)
         n_bins, n_frames = next(train.batches(1))[0].shape[1:]
-        self.shape = (n_bins, n_frames, n_classes)
+        self._fresh_network = build or partial(_build, recipe, n_bins, n_frames, n_classes)
         # Convolutions on a CPU run about half as fast again with channels last.
         network = self._fresh_network()
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -134,11 +142,6 @@ class _TrainState:
             "n_classes": n_classes,
             "slices": [_fingerprint(train), _fingerprint(valid)],
         }
-
-    def _fresh_network(self) -> nn.Module:
-        chosen = self.recipe.network
-        network: nn.Module = registry.build(chosen.name, *self.shape, chosen.options)
-        return network
 
     @property
     def epochs_since_best(self) -> int:
@@ -176,7 +179,7 @@ class _TrainState:
 
     def run_epoch(self, train: Part, valid: Part) -> Generator[Step | Epoch, None, None]:
         schedule = self.recipe.schedule
-        started = time.monotonic()
+        started, worked = time.monotonic(), time.process_time()
         rng = np.random.default_rng((self.recipe.seed, self.epoch))
         torch.manual_seed(self.recipe.seed * 100_003 + self.epoch)
         order, size = self._mine(train.shuffled(schedule.batch_size, schedule.min_steps, rng))
@@ -200,7 +203,10 @@ class _TrainState:
         best = loss < min((e.valid_loss for e in self.history), default=np.inf)
         self.epoch += 1
         seconds = time.monotonic() - started
-        self.history.append(Epoch(self.epoch, train_loss, loss, accuracy, seconds, wait_s, best))
+        cpu_s = time.process_time() - worked
+        self.history.append(
+            Epoch(self.epoch, train_loss, loss, accuracy, seconds, wait_s, best, cpu_s)
+        )
         self._save(best)
         yield self.history[-1]
 
@@ -277,6 +283,12 @@ def open_fabric(hardware: Hardware) -> Fabric:
             f" precision {hardware.precision}: {e}",
             "without --accelerator, --devices and --precision the best that is here is taken",
         ) from e
+
+
+def _build(recipe: TrainingRecipe, n_bins: int, n_frames: int, n_classes: int) -> nn.Module:
+    name, options = recipe.network.name, recipe.network.options
+    network: nn.Module = registry.build(name, n_bins, n_frames, n_classes, options, recipe.features)
+    return network
 
 
 def _optimiser(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:

@@ -151,6 +151,39 @@ class SummaryConfig(Recipe):
 
 
 @dataclass(frozen=True, slots=True)
+class TrackConfig(Recipe):
+    """A network over the slices of a track, learned where ``[vote]`` has ``mode = "network"``.
+
+    It learns from what the trained model says of the slices of its own training tracks.
+
+    Attributes
+    ----------
+    network : NetworkConfig
+        `name` is an entry of `earmark.models.registry.TRACK_NETWORKS`.
+    optimiser : OptimiserConfig
+    schedule : ScheduleConfig
+        A batch is of tracks.
+    """
+
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig("lstm"))
+    optimiser: OptimiserConfig = field(
+        default_factory=lambda: OptimiserConfig("adam", 3e-3, weight_decay=0.0, label_smoothing=0.0)
+    )
+    schedule: ScheduleConfig = field(
+        default_factory=lambda: ScheduleConfig(60, 10, warm_up=0.0, cosine=False)
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a file has it: the network's name and options beside the two tables."""
+        return {
+            "name": self.network.name,
+            **self.network.options,
+            "optimiser": self.optimiser.to_dict(),
+            "schedule": self.schedule.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware(Recipe):
     """What to train on, as Lightning Fabric names it; no part of a recipe."""
 
@@ -179,7 +212,8 @@ class Step:
 class Epoch:
     """An epoch is over. Losses are mean negative log-likelihoods; `valid_*` are per track.
 
-    `wait_s` of its `seconds` the trainer had nothing to do until a batch had been read.
+    `wait_s` of its `seconds` the trainer had nothing to do until a batch had been read; `cpu_s` is
+    processor time, of all threads together.
     """
 
     epoch: int
@@ -189,3 +223,4 @@ class Epoch:
     seconds: float
     wait_s: float
     best: bool
+    cpu_s: float = 0.0

@@ -81,8 +81,7 @@ def calibrated(
     stacker becomes one by mean where there are not.
     """
     reference = np.array([e.genre for e in examples])
-    by_slice = np.repeat(reference, [len(part) for part in logits])
-    temperature = round(fit_temperature(np.concatenate(logits), by_slice), 4)
+    temperature = slice_temperature(logits, examples)
     probas = [softmax(part, temperature) for part in logits]
     fitted = yield from _learned_decision(probas, examples, meta)
     stacker = fitted.stacker if fitted else None
@@ -100,6 +99,12 @@ def calibrated(
     threshold = threshold_for_precision(confidence.astype(np.float32), right, target_precision)
     vote = dataclasses.replace(vote, min_confidence=round(threshold, 3))
     return dataclasses.replace(meta, temperature=temperature, vote=vote)
+
+
+def slice_temperature(logits: Sequence[FloatArray], examples: Sequence[Example]) -> float:
+    """What the logits (n_slices, n_classes) of each track are to be divided by."""
+    by_slice = np.repeat([e.genre for e in examples], [len(part) for part in logits])
+    return round(fit_temperature(np.concatenate(logits), by_slice), 4)
 
 
 def _learned_decision(

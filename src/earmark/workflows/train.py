@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,13 @@ from earmark.models import registry
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import Classifier
 from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import Epoch, Hardware, Remark, Step
-from earmark.types import ListenConfig
-from earmark.workflows import runfolder
-from earmark.workflows.events import Note, Progress, Workflow
+from earmark.training.settings import Hardware
+from earmark.types import ListenConfig, VoteConfig
+from earmark.workflows import runfolder, track_network
+from earmark.workflows.events import Workflow
 from earmark.workflows.finishing import finish, from_store
 from earmark.workflows.learning_set import LabelRequest, LearningSet, assemble, spans
+from earmark.workflows.relaying import relayed
 
 if TYPE_CHECKING:
     from earmark.training.fit import Fitted
@@ -156,7 +158,8 @@ def require_training(recipe: TrainingRecipe, hardware: Hardware) -> None:
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
     slice_shape = (features.n_bins(recipe.features), recipe.slices.n_frames)
-    registry.build(recipe.network.name, *slice_shape, 2, recipe.network.options)
+    registry.build(recipe.network.name, *slice_shape, 2, recipe.network.options, recipe.features)
+    track_network.require(recipe)
     earmark.training.fit.open_fabric(hardware)
 
 
@@ -193,33 +196,7 @@ def _fit(request: TrainRequest, store: FeatureStore, learning_set: LearningSet) 
 
     n_classes, run_dir = len(learning_set.labels), request.run_folder
     flow = fit(part("train"), part("valid"), n_classes, request.recipe, run_dir, request.hardware)
-    return (yield from _relayed(flow, request.recipe.schedule.epochs))
-
-
-def _relayed(
-    flow: Generator[Step | Epoch | Remark, None, Fitted], n_epochs: int
-) -> Workflow[Fitted]:
-    """Pass the trainer's events on; what is thrown in here reaches the trainer."""
-    step = next(flow)
-    while True:
-        try:
-            if isinstance(step, Epoch):
-                yield step
-            elif isinstance(step, Remark):
-                yield Note(step.text)
-            else:
-                done = (step.epoch - 1) * step.n_steps + step.step
-                yield Progress("training", done, n_epochs * step.n_steps, f"epoch {step.epoch}")
-            step = next(flow)
-        except StopIteration as stop:
-            fitted: Fitted = stop.value
-            return fitted
-        except KeyboardInterrupt as interrupt:
-            try:
-                step = flow.throw(interrupt)
-            except StopIteration as stop:
-                fitted = stop.value
-                return fitted
+    return (yield from relayed(flow, request.recipe.schedule.epochs))
 
 
 def _finish(
@@ -232,14 +209,19 @@ def _finish(
     n_bins, dtype = features.n_bins(recipe.features), features.dtype(recipe.features)
     network = to_onnx(fitted.network, n_bins, recipe.slices.n_frames, dtype)
     meta = draft(request, learning_set, recipe.listen, runfolder.course(fitted.history))
-    classifier = Classifier(bundles.write(run_dir / "draft", meta, network))
+    # What is to decide about tracks may not have been learned yet.
+    by_mean = dataclasses.replace(meta, vote=VoteConfig())
+    logits_of = from_store(Classifier(bundles.write(run_dir / "draft", by_mean, network)), store)
+    meta, cut_short = yield from track_network.with_track_network(
+        request, meta, learning_set, logits_of
+    )
     bundle, scores = yield from finish(
         meta,
         network,
         learning_set,
-        from_store(classifier, store),
+        logits_of,
         out=request.out,
         target_precision=request.target_precision,
     )
     runfolder.write_results(run_dir, scores, learning_set.labels, fitted.history)
-    return TrainReport(bundle, scores.summary, run_dir, fitted.interrupted)
+    return TrainReport(bundle, scores.summary, run_dir, fitted.interrupted or cut_short)

@@ -17,7 +17,8 @@ from earmark.models import named
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.embeddings import EmbeddingStore
 from earmark.models.runtime import Classifier
-from earmark.workflows import runfolder
+from earmark.types import FloatArray
+from earmark.workflows import runfolder, track_network
 from earmark.workflows.classify import shipped_model
 from earmark.workflows.events import FileSkipped, Note, Workflow
 from earmark.workflows.finishing import finish
@@ -53,6 +54,7 @@ def train_head(
         If scikit-learn or onnx is not installed.
     """
     require_head()
+    track_network.require(request.recipe)
     backbone = open_backbone(request.recipe.head.backbone, data_dir)
     with EmbeddingStore(data_dir / "embeddings", backbone) as store:
         heard = yield from assemble(
@@ -153,16 +155,23 @@ def _learn(
         request, learning_set, backbone.meta.listen, _course(backbone, c, held_out, seconds)
     )
     meta = yield from _with_backbone_data(meta, backbone, learning_set)
+
+    def logits_of(examples: Sequence[Example]) -> list[FloatArray]:
+        return [head.logits(store.embeddings(span)) for span in spans(store, examples)]
+
+    meta, cut_short = yield from track_network.with_track_network(
+        request, meta, learning_set, logits_of
+    )
     bundle, scores = yield from finish(
         meta,
         graft.graft(backbone, head),
         learning_set,
-        lambda examples: [head.logits(store.embeddings(s)) for s in spans(store, examples)],
+        logits_of,
         out=request.out,
         target_precision=request.target_precision,
     )
     runfolder.write_results(request.run_folder, scores, learning_set.labels)
-    return TrainReport(bundle, scores.summary, request.run_folder, interrupted=False)
+    return TrainReport(bundle, scores.summary, request.run_folder, cut_short)
 
 
 def _describe(c: float, held_out: HeldOut | None, n_tracks: int, seconds: float) -> str:

@@ -10,6 +10,7 @@ trained by the recipe found is measured on artists that had no say in it.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -28,7 +29,7 @@ from earmark.library import Catalogue
 from earmark.training.recipe import TrainingRecipe
 from earmark.training.settings import Hardware, Step
 from earmark.types import FloatArray
-from earmark.voting import decide
+from earmark.voting import decide, modes
 from earmark.workflows import runfolder
 from earmark.workflows.events import Note, Progress, Workflow
 from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble, spans
@@ -263,7 +264,11 @@ def _answers(
     by_track: list[FloatArray] = [
         proba[fold.held_out.track == track] for track in range(len(fold.reference))
     ]
-    genres = [decide(part, labels, recipe.vote).genre for part in by_track]
+    # What a stacker or a network would decide, only a whole training can learn.
+    vote = recipe.vote
+    if vote.mode not in modes(vote):
+        vote = dataclasses.replace(vote, mode="mean")
+    genres = [decide(part, labels, vote).genre for part in by_track]
     return [-1 if genre is None else labels.index(genre) for genre in genres]
 
 

@@ -41,13 +41,13 @@ class BlockAttention(SliceCNN):
         if block < 1 or n_frames % block:
             raise ValueError(f"slices of {n_frames} frames cannot be cut into blocks of {block}")
         super().__init__(n_bins, block, n_classes, widths, dropout)
-        self.shape, self.block = (n_bins, n_frames), block
+        self.whole, self.block = (n_bins, n_frames), block
         self.attention = Attention(self.n_features)
 
     def embed(self, slices: Tensor) -> Tensor:
         """What is left of slices (n, n_bins, n_frames) before the last layer."""
-        check_shape(slices, self.shape)
-        n_bins, n_frames = self.shape
+        check_shape(slices, self.whole)
+        n_bins, n_frames = self.whole
         n_blocks = n_frames // self.block
         blocks = slices.reshape(-1, n_bins, n_blocks, self.block).transpose(1, 2)
         each = super().embed(blocks.reshape(-1, n_bins, self.block))

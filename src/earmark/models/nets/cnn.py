@@ -8,6 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from earmark.models.nets.parts import check_shape
+
 
 class SliceCNN(nn.Module):
     """Slices in, genre logits out.
@@ -40,6 +42,7 @@ class SliceCNN(nn.Module):
             raise ValueError(f"slices of {n_bins} × {n_frames} are too small, 16 × 16 at least")
         if len(widths) != 4 or min(widths) < 1:
             raise ValueError(f"widths are {widths}, but should be four numbers above 0")
+        self.shape = (n_bins, n_frames)
         self.bins = nn.BatchNorm1d(n_bins)
         self.stages = nn.Sequential(
             _conv(1, widths[0], stride=2),
@@ -54,6 +57,7 @@ class SliceCNN(nn.Module):
 
     def embed(self, slices: Tensor) -> Tensor:
         """What is left of slices uint8 or float (n, n_bins, n_frames) before the last layer."""
+        check_shape(slices, self.shape)
         x = slices.to(torch.float32) / 255.0
         # How loud a record was cut says nothing about its genre.
         x = x - x.mean(dim=(1, 2), keepdim=True)

@@ -87,7 +87,8 @@ class PoolTime(nn.Module):
             case "last":
                 return x[:, :, -1]
             case _:
-                return (x * self.attention(x).unsqueeze(1)).sum(dim=2)
+                weighted: Tensor = x * self.attention(x).unsqueeze(1)
+                return weighted.sum(dim=2)
 
 
 class Attention(nn.Module):

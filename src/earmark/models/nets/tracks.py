@@ -69,7 +69,7 @@ class TrackAttention(nn.Module):
     def forward(self, proba: Tensor) -> Tensor:
         """Logits (n, n_classes) of slice probabilities (n, n_classes, n_slices)."""
         weights = self.attention(_log(proba), _is_slice(proba))
-        mean = (proba * weights.unsqueeze(1)).sum(dim=2)
+        mean: Tensor = (proba * weights.unsqueeze(1)).sum(dim=2)
         return self.scale * mean.clamp_min(_P_MIN).log() + self.bias
 
 
