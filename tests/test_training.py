@@ -23,7 +23,8 @@ from earmark.models import registry
 from earmark.training import checkpoints
 from earmark.training.data import Part, ahead
 from earmark.training.export import to_onnx
-from earmark.training.fit import Fitted, fit, learning_rate, track_means
+from earmark.training.fit import Fitted, fit, learning_rate
+from earmark.training.objectives import track_means
 from earmark.training.settings import Epoch, Hardware, Remark, ScheduleConfig, Step
 from tests.trainings import QUICK, N, drain, fill, on_one_core, train
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import time
-import zlib
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,12 +24,11 @@ from earmark.errors import ConfigError, DataError, LibraryError
 from earmark.models import registry
 from earmark.training import checkpoints
 from earmark.training.augment import Augmenter, mixup
-from earmark.training.data import IntArray, Part, ahead
+from earmark.training.data import Examples, IntArray, Part, ahead
+from earmark.training.objectives import Genres, Objective
 from earmark.training.recipe import TrainingRecipe
 from earmark.training.settings import Epoch, Hardware, Remark, ScheduleConfig, Step
-from earmark.types import FloatArray
 
-_VALID_BATCH = 64
 # Parts of a recipe that may change without making it another network's.
 _NOT_TRAINED_BY = ("description", "vote", "tune", "paper")
 # The learning rate at the beginning and at the end, as a share of its highest.
@@ -47,14 +45,15 @@ class Fitted:
 
 
 def fit(
-    train: Part,
-    valid: Part,
+    train: Examples,
+    valid: Examples,
     n_classes: int,
     recipe: TrainingRecipe,
     run_dir: Path,
     hardware: Hardware | None = None,
     build: Callable[[], nn.Module] | None = None,
     n_threads: int = 0,
+    objective: Objective | None = None,
 ) -> Generator[Step | Epoch | Remark, None, Fitted]:
     """Train a network; resumes where `run_dir` holds a checkpoint of the same recipe and data.
 
@@ -62,8 +61,9 @@ def fit(
 
     Parameters
     ----------
-    train, valid : Part
+    train, valid : Examples
     n_classes : int
+        Of the network's answers.
     recipe : TrainingRecipe
     run_dir : Path
         For checkpoints; made if absent.
@@ -72,6 +72,8 @@ def fit(
         Makes a fresh network; by default the recipe's.
     n_threads : int
         Of the processor; 0: one for each core that the process may run on.
+    objective : Objective, optional
+        What is learned; by default the genres of a `Part`.
 
     Raises
     ------
@@ -90,7 +92,12 @@ def fit(
     except OSError as e:
         raise LibraryError(f"cannot make the run folder {run_dir}: {e.strerror}") from e
     torch.set_num_threads(n_threads or usable_cores())
-    state = _TrainState(train, valid, n_classes, recipe, run_dir, hardware or Hardware(), build)
+    if objective is None:
+        weights = torch.from_numpy(cast(Part, train).class_weights(n_classes))
+        objective = Genres(weights, recipe.optimiser.label_smoothing)
+    state = _TrainState(
+        train, valid, n_classes, recipe, run_dir, hardware or Hardware(), build, objective
+    )
     schedule = recipe.schedule
     interrupted = False
     try:
@@ -113,13 +120,14 @@ class _TrainState:
 
     def __init__(
         self,
-        train: Part,
-        valid: Part,
+        train: Examples,
+        valid: Examples,
         n_classes: int,
         recipe: TrainingRecipe,
         run_dir: Path,
         hardware: Hardware,
         build: Callable[[], nn.Module] | None,
+        objective: Objective,
     ) -> None:
         self.recipe, self.run_dir = recipe, run_dir
         self.fabric = open_fabric(hardware)
@@ -132,7 +140,7 @@ class _TrainState:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimiser = self.fabric.setup(network, _optimiser(network, recipe))
         self.augment = Augmenter(recipe.augmentation, recipe.features, n_frames)
-        self.weights = torch.from_numpy(train.class_weights(n_classes)).to(self.fabric.device)
+        self.objective = objective
         self.epoch = 0
         self.history: list[Epoch] = []
         used = recipe.to_dict()
@@ -140,7 +148,7 @@ class _TrainState:
             "recipe": {key: value for key, value in used.items() if key not in _NOT_TRAINED_BY},
             "precision": hardware.precision,
             "n_classes": n_classes,
-            "slices": [_fingerprint(train), _fingerprint(valid)],
+            "slices": [train.fingerprint(), valid.fingerprint()],
         }
 
     @property
@@ -177,7 +185,7 @@ class _TrainState:
         network.load_state_dict(checkpoints.load_best(self.run_dir)["network"])
         return network.eval()
 
-    def run_epoch(self, train: Part, valid: Part) -> Generator[Step | Epoch, None, None]:
+    def run_epoch(self, train: Examples, valid: Examples) -> Generator[Step | Epoch, None, None]:
         schedule = self.recipe.schedule
         started, worked = time.monotonic(), time.process_time()
         rng = np.random.default_rng((self.recipe.seed, self.epoch))
@@ -189,14 +197,14 @@ class _TrainState:
         batches = ahead(train.batches(size, order))
         for step in range(n_steps):
             asked = time.monotonic()
-            X, reference = next(batches)
+            X, wanted = next(batches)
             wait_s += time.monotonic() - asked
             lr = learning_rate(self.recipe.optimiser.lr, schedule, self.epoch + step / n_steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = lr
-            total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(reference), rng)
+            total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(wanted), rng)
             yield Step(self.epoch + 1, step + 1, n_steps)
-        loss, accuracy = self._validate(valid)
+        loss, accuracy = self.objective.judge(self.network, valid, self.fabric.device)
         train_loss, loss, accuracy = self.fabric.broadcast((total / n_steps, loss, accuracy))
         if not np.isfinite([train_loss, loss]).all():
             raise DataError("the loss is no longer a number", "lower the learning rate")
@@ -219,18 +227,16 @@ class _TrainState:
         # Whole batches only: all processes have to take the same number of steps.
         return order[: len(order) // (n * size) * n * size][rank::n], size
 
-    def _learn(self, X: Tensor, reference: Tensor, rng: np.random.Generator) -> float:
+    def _learn(self, X: Tensor, wanted: Tensor, rng: np.random.Generator) -> float:
         optimiser, device = self.recipe.optimiser, self.fabric.device
         X = self.augment(X, rng)
         X, partner, share = mixup(X, self.recipe.augmentation.mixup, rng)
-        logits = self.network(X.to(device))
-        reference = reference.to(device)
+        answers = self.network(X.to(device))
+        wanted = wanted.to(device)
         loss = torch.zeros((), device=device)
-        for target, part in ((reference, share), (reference[partner.to(device)], 1.0 - share)):
+        for target, part in ((wanted, share), (wanted[partner.to(device)], 1.0 - share)):
             if part > 0:
-                loss = loss + part * nn.functional.cross_entropy(
-                    logits, target, self.weights, label_smoothing=optimiser.label_smoothing
-                )
+                loss = loss + part * self.objective.loss(answers, target)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         # Half precision has gradients overflow now and then; its scaler leaves such a step out.
@@ -242,31 +248,6 @@ class _TrainState:
         )
         self.optimiser.step()
         return float(loss.detach())
-
-    def _validate(self, valid: Part) -> tuple[float, float]:
-        """Loss and accuracy over tracks, by the mean probability of their slices."""
-        proba, reference = track_means(predict(self.network, valid, self.fabric.device), valid)
-        hit = proba[np.arange(len(proba)), reference]
-        loss = -np.log(np.maximum(hit, 1e-9)).mean()
-        return float(loss), float((proba.argmax(axis=1) == reference).mean())
-
-
-@torch.inference_mode()
-def predict(network: nn.Module, part: Part, device: torch.device | None = None) -> FloatArray:
-    """Probabilities (n_slices, n_classes) of the part's slices, in their order."""
-    network.eval()
-    logits = [network(torch.from_numpy(X).to(device)) for X, _ in part.batches(_VALID_BATCH)]
-    proba: FloatArray = torch.cat(logits).float().softmax(dim=1).cpu().numpy()
-    return proba
-
-
-def track_means(proba: FloatArray, part: Part) -> tuple[FloatArray, np.ndarray[Any, Any]]:
-    """Mean probability (n_tracks, n_classes) and genre (n_tracks,) of the tracks with slices."""
-    tracks, first, slot = np.unique(part.track, return_index=True, return_inverse=True)
-    sums = np.zeros((len(tracks), proba.shape[1]))
-    np.add.at(sums, slot, proba)
-    means = sums / np.bincount(slot)[:, None]
-    return means.astype(np.float32), part.reference[first]
 
 
 def open_fabric(hardware: Hardware) -> Fabric:
@@ -314,8 +295,3 @@ def learning_rate(lr: float, schedule: ScheduleConfig, epoch: float) -> float:
         return lr
     fallen = (progress - schedule.warm_up) / (1 - schedule.warm_up)
     return float(lr * (_COSINE_TO + (1 - _COSINE_TO) * 0.5 * (1 + np.cos(np.pi * fallen))))
-
-
-def _fingerprint(part: Part) -> int:
-    """A number that differs when other slices or other labels are learned from."""
-    return zlib.crc32(part.reference.tobytes(), zlib.crc32(part.numbers.tobytes()))

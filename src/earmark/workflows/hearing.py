@@ -102,5 +102,9 @@ def _way_to_hear(
     """What a worker does with a file, how it gets ready, and what it has to know for that."""
     if isinstance(store, EmbeddingStore):
         backbone = store.backbone
-        return _embed, _start_embedding, (store.parent, backbone.path, backbone.meta.listen.excerpts)
+        return (
+            _embed,
+            _start_embedding,
+            (store.parent, backbone.path, backbone.meta.listen.excerpts),
+        )
     return _hear, _start_listening, (store.parent, store.config)

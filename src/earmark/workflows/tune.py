@@ -247,7 +247,8 @@ def _answers(
     recipe: TrainingRecipe, fold: Fold, labels: Sequence[str], run_dir: Path, hardware: Hardware
 ) -> Workflow[list[int]]:
     """Genre of each track held out by a network trained on the others; -1 for "I don't know"."""
-    from earmark.training.fit import fit, predict
+    from earmark.training.fit import fit
+    from earmark.training.objectives import predict
 
     flow = fit(fold.train, fold.held_out, len(labels), recipe, run_dir, hardware)
     fitted = None
