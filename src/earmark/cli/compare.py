@@ -75,6 +75,8 @@ def command(
         ),
     ] = False,
     seed: learning.Seed = None,
+    precision: learning.Precision = "32-true",
+    accelerator: learning.Accelerator = "auto",
     workers: options.Workers = None,
     time_limit: options.TimeLimit = None,
     config: options.Config = None,
@@ -85,6 +87,7 @@ def command(
     from earmark.evaluation.report import require_plots
     from earmark.training.caps import QUICK_TRACKS
     from earmark.training.recipes import names as named
+    from earmark.training.settings import Hardware
     from earmark.workflows.compare import CompareRequest, compare
     from earmark.workflows.learning_set import LabelRequest
     from earmark.workflows.splitting import SplitRequest
@@ -117,6 +120,7 @@ def command(
             dict.fromkeys(name.strip() for name in protocol.split(",") if name.strip())
         ),
         n_folds=folds,
+        hardware=Hardware(accelerator, 1, precision),
     )
     with options.open_catalogue() as catalogue:
         flow = compare(

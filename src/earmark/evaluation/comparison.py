@@ -54,7 +54,7 @@ class Cell:
     n_parameters : int
         Numbers that the model holds.
     train_s : float
-        Of all folds together.
+        Of all folds together, without listening; of networks processor time.
     track_ms : float
         Median processor time from file to decision, on one thread; NaN where not measured.
     slice_accuracy, accuracy, macro_f1 : Score or None

@@ -13,7 +13,7 @@ import json
 import os
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark import features
@@ -27,6 +27,7 @@ from earmark.models import registry
 from earmark.models.bundle import Bundle
 from earmark.training.paper import PaperConfig
 from earmark.training.recipe import TrainingRecipe
+from earmark.training.settings import Hardware
 from earmark.types import ListenConfig
 from earmark.workflows import runfolder
 from earmark.workflows.crossval import Fold, Trainings, describe_folds, in_force
@@ -56,6 +57,8 @@ class CompareRequest:
         As in `SplitRequest`, and ``paper``: each recipe's own, one split by its author's shares.
     n_folds : int
         Of the other protocols; 0: one split.
+    hardware : Hardware
+        What networks are trained on.
     """
 
     labels: LabelRequest
@@ -63,6 +66,7 @@ class CompareRequest:
     recipes: tuple[TrainingRecipe, ...]
     protocols: tuple[str, ...] = ("artist", PAPER)
     n_folds: int = 0
+    hardware: Hardware = field(default_factory=Hardware)
 
 
 def compare(
@@ -148,6 +152,7 @@ def _training(request: CompareRequest, recipe: TrainingRecipe, protocol: str) ->
         out=request.out / "trainings" / recipe.name / protocol,
         # What was reported of it does not make it another training.
         recipe=dataclasses.replace(recipe, paper=PaperConfig()),
+        hardware=request.hardware,
     )
 
 
@@ -172,7 +177,8 @@ def _measured(
         error_file.write_text(traceback.format_exc(), encoding="utf-8")
         reason = f"unexpected {type(e).__name__}: {e}; details are in {error_file}"
     else:
-        return cell
+        # As it will be read again.
+        return Cell.from_json(cell.to_json())
     yield Note(f"{recipe.name}, {protocol}: {reason}")
     return Cell(recipe.name, protocol, split, error=reason)
 
@@ -208,7 +214,7 @@ def _scored(
         n_slices=evaluation.n_slices,
         n_groups=evaluation.n_groups,
         n_parameters=count_parameters(bundle, recipe),
-        train_s=sum(float(fold.bundle.meta.training.get("seconds", 0)) for fold in folds),
+        train_s=sum(_train_s(fold.bundle) for fold in folds),
         track_ms=milliseconds,
         slice_accuracy=evaluation.slice["accuracy"],
         accuracy=evaluation.track["accuracy"],
@@ -216,6 +222,12 @@ def _scored(
         majority=evaluation.baselines["majority"],
         warnings=evaluation.warnings,
     )
+
+
+def _train_s(bundle: Bundle) -> float:
+    """Processor time where it was taken: a busy machine does not make a recipe slow."""
+    courses = [bundle.meta.training, bundle.meta.training.get("track_network", {})]
+    return sum(float(course.get("cpu_seconds", course.get("seconds", 0))) for course in courses)
 
 
 def _details(labels: LabelRequest, recipe: TrainingRecipe, protocol: str, n: int) -> str:
@@ -243,12 +255,16 @@ def count_parameters(bundle: Bundle, recipe: TrainingRecipe) -> int:
         from earmark.models.classical.size import n_numbers
 
         return n_numbers(bundle.network)
-    listen, chosen = bundle.meta.listen, recipe.network
-    shape = (features.n_bins(listen.features), listen.slices.n_frames)
-    network = registry.build(
-        chosen.name, *shape, len(bundle.meta.labels), chosen.options, listen.features
+    listen, n_classes = bundle.meta.listen, len(bundle.meta.labels)
+    shape = (features.n_bins(listen.features), listen.slices.n_frames, n_classes)
+    name, options = recipe.network.name, recipe.network.options
+    networks = [registry.build(name, *shape, options, listen.features)]
+    if bundle.meta.vote.network:
+        over = recipe.track.network
+        networks.append(registry.build_track_network(over.name, n_classes, over.options))
+    return sum(
+        part.numel() for network in networks for part in network.parameters() if part.requires_grad
     )
-    return sum(part.numel() for part in network.parameters() if part.requires_grad)
 
 
 def _key(training: TrainRequest, request: CompareRequest, protocol: str) -> str:
@@ -258,6 +274,7 @@ def _key(training: TrainRequest, request: CompareRequest, protocol: str) -> str:
         "format": _FORMAT,
         "recipe": {name: value for name, value in recipe.items() if name != "description"},
         "labels": dataclasses.asdict(training.labels),
+        "hardware": training.hardware.to_dict(),
         "n_folds": 0 if protocol == PAPER else request.n_folds,
     }
     text = json.dumps(asked, sort_keys=True, default=str)

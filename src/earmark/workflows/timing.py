@@ -14,7 +14,7 @@ from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.voting import decide
-from earmark.workflows.events import Workflow
+from earmark.workflows.events import Progress, Workflow
 from earmark.workflows.pool import map_files
 
 N_TIMED = 16
@@ -47,18 +47,19 @@ def track_ms(bundle: Bundle, paths: Sequence[str], time_limit_s: float) -> Workf
     ordered = sorted(set(paths))
     step = max(len(ordered) / N_TIMED, 1)
     chosen = [ordered[int(i * step)] for i in range(min(N_TIMED, len(ordered)))]
-    seconds = []
+    # The first once more, to warm up: one worker takes them one after the other.
+    paths = [*chosen[:1], *chosen]
     outcomes = map_files(
         _decide,
-        # Once more, to warm up: it comes first, and the others one after the other.
-        [*chosen[:1], *chosen],
+        paths,
         n_workers=1,
         time_limit_s=time_limit_s,
         initializer=_start,
         initargs=(bundle.path,),
     )
-    for _, outcome in outcomes:
+    seconds = []
+    for n_done, (path, outcome) in enumerate(outcomes, start=1):
         if not isinstance(outcome, FileError):
             seconds.append(outcome)
+        yield Progress("timing", n_done, len(paths), path)
     return 1000 * median(seconds[1:]) if len(seconds) > 1 else math.nan
-    yield  # a workflow, though it has nothing to say
