@@ -28,11 +28,16 @@ export function useJob(jobId: number | null): Watched {
       setWatched((old) => ({ ...old, ...change(old), of: jobId }));
     setWatched({ ...NOTHING, of: jobId });
     const source = new EventSource(`api/v1/jobs/${jobId}/events`);
+    // The state comes first on each connection, then what has been missed, then the state again.
+    let isFirst = true;
+    let isEnding = false;
     const on = <T>(name: string, change: (old: Watched, data: T) => Partial<Watched>) =>
       source.addEventListener(name, (event) =>
         add((old) => change(old, JSON.parse((event as MessageEvent<string>).data) as T)));
     on<Job>("job", (_, job) => {
-      if (isOver(job)) source.close();
+      isEnding = isOver(job);
+      if (isEnding && !isFirst) source.close();
+      isFirst = false;
       return { job, progress: job.progress, error: null };
     });
     on<JobProgress>("progress", (_, progress) => ({ progress }));
@@ -42,6 +47,8 @@ export function useJob(jobId: number | null): Watched {
       epochs: [...old.epochs.filter((known) => known.epoch < epoch.epoch), epoch],
     }));
     source.onerror = () => {
+      isFirst = true;
+      if (isEnding) return source.close();
       const isLost = source.readyState === EventSource.CLOSED;
       add(() => ({
         error: isLost ? "The server no longer tells of this job." : "Connection lost, trying again…",

@@ -1,7 +1,7 @@
 // How numbers, times and names are written.
 
 export function percent(share: number, digits = 0): string {
-  return `${(100 * share).toFixed(digits)} %`;
+  return `${(100 * share).toFixed(digits)}%`;
 }
 
 export function clock(seconds: number): string {

@@ -12,10 +12,10 @@ export function Confusion({ labels, counts }: Props) {
   const columns = [...labels, "?"];
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Confusion matrix">
+      <p class="small soft">
+        Rows: what the tags say. Columns: what the model answered; “?” is “I don’t know”.
+      </p>
       <table class="confusion">
-        <caption class="small soft">
-          Rows: what the tags say. Columns: what the model answered; “?” is “I don’t know”.
-        </caption>
         <thead>
           <tr>
             <td />

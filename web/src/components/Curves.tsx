@@ -1,6 +1,7 @@
 // Lines over epochs, or over any other numbered steps.
 import type { ChartConfiguration } from "chart.js";
 import { themeColour } from "../colours";
+import { percent } from "../text";
 import { Drawing } from "./Drawing";
 
 export interface Line {
@@ -57,10 +58,10 @@ export function Curves({ steps, stepName, lines, leftName, label }: Props) {
           },
           share: {
             display: lines.some((line) => line.isShare),
-            position: "right",
+            position: lines.every((line) => line.isShare) ? "left" : "right",
             min: 0,
             max: 1,
-            ticks: { ...ticks, format: { style: "percent" } },
+            ticks: { ...ticks, callback: (value) => percent(Number(value)) },
             grid: { display: false },
           },
         },

@@ -31,7 +31,7 @@ export function CardButton({ modelId, name }: { modelId: string; name: string })
   const [isOpen, setOpen] = useState(false);
   return (
     <>
-      <button type="button" class="quiet small" aria-haspopup="dialog" onClick={() => setOpen(true)}>
+      <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(true)}>
         Card<span class="hidden-text"> of the model {name}</span>
       </button>
       {isOpen && <CardDialog modelId={modelId} name={name} onClose={() => setOpen(false)} />}

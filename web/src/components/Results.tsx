@@ -106,7 +106,7 @@ function Row({ entry }: { entry: Entry }) {
   return (
     <tr class={isShown ? "shown" : undefined}>
       <td>
-        <button type="button" class="quiet" aria-pressed={isShown} onClick={() => (selected.value = id)}>{name}</button>
+        <button type="button" class="quiet wraps" aria-pressed={isShown} onClick={() => (selected.value = id)}>{name}</button>
       </td>
       {state === "done" && result ? (
         <>

@@ -8,7 +8,7 @@ function share(value: number | null | undefined): string {
 
 function interval(values: (number | null)[] | null | undefined): string {
   const [low, high] = values ?? [];
-  return low == null || high == null ? "" : ` (95 % interval ${percent(low)} to ${percent(high)})`;
+  return low == null || high == null ? "" : ` (95% interval ${percent(low)} to ${percent(high)})`;
 }
 
 export function Scores({ scores }: { scores: ScoreSummary }) {

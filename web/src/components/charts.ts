@@ -9,4 +9,6 @@ Chart.register(
   PointElement, Tooltip,
 );
 
+Chart.defaults.font.family = "system-ui, sans-serif";
+
 export { Chart };

@@ -53,7 +53,7 @@ export function Row({ item, libraryId, onChange }: Props) {
           />
         ) : (
           <>
-            <Genres names={item.proposed} none="nothing" />
+            <span class="proposed"><Genres names={item.proposed} none="nothing" /></span>
             {item.edited && <span class="small soft">yours</span>}
           </>
         )}

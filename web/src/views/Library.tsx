@@ -8,7 +8,8 @@ import { Review } from "../library/Review";
 import { isOver, latestJob, useJob } from "../jobs";
 import { go, route } from "../route";
 import { info, libraries, loadLibraries, say } from "../store";
-import type { Job, Library as Root, PlanSummary, TagMode } from "../types";
+import { count } from "../text";
+import type { Job, Library as Root, PlanSummary, TagMode, WriteResult } from "../types";
 
 const MODES: Record<TagMode, string> = {
   fill: "Tracks without a genre",
@@ -136,17 +137,17 @@ function Open({ library }: { library: Root }) {
 function Written({ job, onUndo }: { job: Job | null; onUndo: (runId: number) => void }) {
   const result = job?.result;
   if (!job || !result || !isOver(job) || (job.kind !== "apply" && job.kind !== "undo")) return null;
-  const [written, already, skipped, run] =
-    ["n_written", "n_already", "n_skipped", "run_id"].map((key) => Number(result[key] ?? 0));
+  const { n_written: written, n_already: already, n_skipped: skipped, run_id } =
+    result as unknown as WriteResult;
   return (
     <div class="note row spread" role="status">
       <span>
-        {job.kind === "apply" ? `${written} files written` : `${written} files are as they were before`}
+        {count(written, "file")} {job.kind === "apply" ? "written" : "put back"}
         {already ? `, ${already} needed nothing` : ""}
         {skipped ? `, ${skipped} left alone` : ""}.
       </span>
-      {job.kind === "apply" && Boolean(written) && (
-        <button type="button" onClick={() => onUndo(Number(run))}>Undo</button>
+      {job.kind === "apply" && written > 0 && (
+        <button type="button" onClick={() => onUndo(run_id)}>Undo</button>
       )}
     </div>
   );
