@@ -214,8 +214,9 @@ def mn04(weights: Mapping[str, FloatArray], y: FloatArray) -> tuple[FloatArray, 
     def conv(name: str, x: torch.Tensor, stride: int = 1, groups: int = 1) -> torch.Tensor:
         kernel = w[f"{name}.0.weight"]
         x = F.conv2d(x, kernel, None, stride, kernel.shape[2] // 2, groups=groups)
-        parts = (w[f"{name}.1.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
-        return F.batch_norm(x, *parts, eps=_EPSILON)
+        mean, variance = w[f"{name}.1.running_mean"], w[f"{name}.1.running_var"]
+        scale, shift = w[f"{name}.1.weight"], w[f"{name}.1.bias"]
+        return F.batch_norm(x, mean, variance, scale, shift, eps=_EPSILON)
 
     def dense(name: str, x: torch.Tensor) -> torch.Tensor:
         return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])

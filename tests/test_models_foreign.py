@@ -104,7 +104,7 @@ def test_a_file_that_is_no_such_wheel_is_refused(tmp_path: Path) -> None:
 
 def without_rounding(network: bytes) -> ort.InferenceSession:
     """The network from where it has turned levels back into samples; its input is ``samples``."""
-    model = onnx.load_from_string(network)
+    model = onnx.shape_inference.infer_shapes(onnx.load_from_string(network))
     taken = next(node for node in model.graph.node if node.op_type == "Conv").input[0]
     model = Extractor(model).extract_model([taken], ["embedding", "logits"])
     model.graph.input[0].name = "samples"

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.errors import ConfigError
+from earmark.features.listen import listen
 from earmark.models import bundle as bundles
 from earmark.models.bundle import BundleMeta
 from earmark.models.foreign.graph import Graph
@@ -60,10 +61,10 @@ def test_a_model_in_eight_bits_is_smaller_and_says_the_same(tmp_path: Path, musi
     assert made.meta.training["quantised_from"] == whole.model_id
     assert bundles.texts(made.path) == {"LICENSE": "CC0"}
     assert made.network.stat().st_size < 0.6 * whole.network.stat().st_size
-    X = np.random.default_rng(1).integers(0, 256, (8, 32, 64), dtype=np.uint8)
+    X = listen(music / "3.flac", LISTEN).X
     before, after = (Classifier(each).embeddings(X) for each in (whole, made))
     error = np.abs(after - before).max() / np.abs(before).max()
-    assert 0 < error < 0.05
+    assert 0 < error < 0.1
     asked = earmark("classify", "--json", "--model", made.path, music / "0.flac")
     assert json.loads(asked.out)["model"]["name"] == "toy-int8"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +96,9 @@ def convert(checkpoint: Path) -> Converted:
     try:
         held = torch.load(checkpoint, map_location="cpu", weights_only=True)
         weights = {name: tensor.numpy() for name, tensor in held.items()}
-    except (AttributeError, EOFError, OSError, RuntimeError, ValueError) as e:
-        raise BundleError(f"{checkpoint} holds no weights of torch: {e}") from e
+    # torch's own words are many, and advise to load it unsafely.
+    except (AttributeError, EOFError, OSError, RuntimeError, UnpicklingError) as e:
+        raise BundleError(f"{checkpoint} holds no weights of torch", "get the file again") from e
     labels = _labels(checkpoint.parent)
     meta = BundleMeta("mn04", labels, LISTEN, VoteConfig(), data=DATA)
     try:
@@ -188,7 +190,8 @@ def mel_filters() -> NDArray[np.float64]:
     edges = np.linspace(0, 1127 * np.log1p(_FMAX / 700), _N_MELS + 2)
     rising = (mel - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - mel) / (edges[2:] - edges[1:-1])[:, None]
-    return np.maximum(0, np.minimum(rising, falling))
+    triangles: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling))
+    return triangles
 
 
 def _block(g: Graph, weights: Weights, number: int, x: str) -> str:
