@@ -100,5 +100,5 @@ def serving(home: Path, **given: Any) -> Iterator[Server]:
     try:
         yield server
     finally:
-        code = server.stop() if server.process.poll() is None else server.process.returncode
+        code = server.stop()
     assert code in (0, -signal.SIGKILL), server.log.read_text()

@@ -293,11 +293,15 @@ class Jobs:
             _send(process, signal.SIGTERM)
         elif (await self.get(job.job_id)).state == "cancelling":
             _send(process, signal.SIGINT)
-        async for line in process.stdout:
-            message = json.loads(line)
-            if "progress" in message:
-                running.progress = message["progress"]
-            self._notify(job.job_id)
+        try:
+            async for line in process.stdout:
+                message = json.loads(line)
+                if "progress" in message:
+                    running.progress = message["progress"]
+                self._notify(job.job_id)
+        except ValueError as e:  # cut short by a signal, or longer than any of ours
+            log.error("job %d says what cannot be read: %s", job.job_id, e)
+            _send(process, signal.SIGTERM)
         code = await process.wait()
         return f"its process ended unexpectedly (exit code {code}); the server's log may say why"
 

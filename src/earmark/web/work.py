@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from earmark.errors import EarmarkError
 from earmark.training.settings import Epoch
@@ -108,7 +108,7 @@ class _Told:
     """Lines for the server. What libraries print goes to stderr instead."""
 
     def __init__(self) -> None:
-        self._out: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._out = os.dup(1)
         os.dup2(2, 1)
         self._next_s = 0.0
         self._stage = ""
@@ -127,10 +127,10 @@ class _Told:
 
     def _say(self, message: dict[str, Any]) -> None:
         try:
-            print(json.dumps(message), file=self._out, flush=True)
+            # At once, or not at all: a signal may come in between.
+            os.write(self._out, json.dumps(message).encode("ascii") + b"\n")
         except BrokenPipeError:
             # The server is gone without a word; another takes the job up again.
-            self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
             raise _Postponed from None
 
 
