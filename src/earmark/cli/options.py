@@ -37,7 +37,9 @@ Model = Annotated[
 Vote = Annotated[
     str | None,
     typer.Option(
-        "--vote", help="How slices decide: mean, majority, confident or stacker.", metavar="MODE"
+        "--vote",
+        help="How slices decide: mean, majority, confident, stacker or network.",
+        metavar="MODE",
     ),
 ]
 MinConfidence = Annotated[

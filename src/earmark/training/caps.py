@@ -38,6 +38,8 @@ def quick(recipe: TrainingRecipe) -> TrainingRecipe:
         changes["schedule.epochs"] = 1
         changes["schedule.batch_size"] = min(recipe.schedule.batch_size, 8)
         changes["schedule.min_steps"] = 1
+    if recipe.vote.mode == "network":
+        changes["track.schedule"] = {"epochs": 2, "batch_size": 8, "min_steps": 1}
     if recipe.kind == "summary":
         changes["summary.folds"] = 2
         if recipe.summary.estimator == "best":
