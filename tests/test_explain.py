@@ -48,7 +48,7 @@ def model(
     top = np.iinfo(features.dtype(config)).max
     kind = {8: TensorProto.UINT8, 16: TensorProto.UINT16}[8 * features.dtype(config).itemsize]
     n_classes, n_bins, _ = weights.shape
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "top": np.array(top, np.float32),
         "flat": np.array([0, -1], np.int64),
         "weights": weights.reshape(n_classes, -1).astype(np.float32),
@@ -120,7 +120,8 @@ class TestOfABand:
     ) -> None:
         classifier, X = Classifier(two_bands(tmp_path / "m")), heard()
         found = saliency.saliency(X, classifier, 0, method)
-        assert (found.shape, found.dtype) == (X.shape, np.float32)
+        assert found.shape == X.shape
+        assert found.dtype == np.float32
         by_bin = found.mean(axis=(0, 2))
         assert LOW.start <= by_bin.argmax() < LOW.stop
         far_from_both = by_bin[LOW.stop + 5 : HIGH.start - 5]

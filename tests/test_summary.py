@@ -79,7 +79,7 @@ class TestEachEstimator:
         network = export(fitted, standardise, n_classes, levels[learned])
         logits, embedding = run(network, levels[heard])
         assert logits.shape == (heard.sum(), n_classes)
-        assert (logits.dtype, embedding.dtype) == (np.float32, np.float32)
+        assert logits.dtype == embedding.dtype == np.float32
         np.testing.assert_array_equal(embedding, standardise(levels[heard]))
         expected = log_proba(fitted, standardise(levels[heard]))
         np.testing.assert_allclose(softmax(logits), softmax(expected), atol=1e-4)
