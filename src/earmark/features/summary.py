@@ -25,8 +25,8 @@ _N_BANDS = 6
 """Octaves of the spectral contrast, from `_CONTRAST_HZ` on; below them is one band more."""
 _CONTRAST_HZ = 200.0
 
-# Decibels of power are taken of no less than 1e-10. Music of full scale has been measured at 45 dB
-# and below in a mel filter.
+# Decibels of power are taken of no less than 1e-10. The highest are those that mel spectrograms are
+# stored with by default.
 _DB_MIN, _DB_MAX = -100.0, 45.0
 _CONTRAST_DB = 130.0
 _MAX_TEMPO = 320.0
