@@ -119,6 +119,13 @@ def musicnn_wheel(path: Path, variables: Mapping[str, FloatArray]) -> Path:
     return path
 
 
+def held_by(wheel: Path) -> tuple[bytes, bytes]:
+    """Index and data of the checkpoint in such a wheel."""
+    with zipfile.ZipFile(wheel) as held:
+        folder = "musicnn/MSD_musicnn"
+        return held.read(f"{folder}/.index"), held.read(f"{folder}/.data-00000-of-00001")
+
+
 def musicnn(variables: Mapping[str, FloatArray], power: Numbers) -> tuple[Numbers, Numbers]:
     """Embedding and logits of mel powers (n, frames, mels), in TensorFlow's layout."""
 
