@@ -10,6 +10,7 @@ EXAMPLES = {
     "log-frequency": FeatureConfig("log-frequency", fmin=65.4, n_bins=72, db_min=-90.0, db_max=0.0),
     "mel": FeatureConfig(),
     "mfcc": FeatureConfig("mfcc", n_fft=512, hop_length=512, n_mels=40),
+    "summary": FeatureConfig("summary"),
     "wave": FeatureConfig("wave", hop_length=1),
     "wavelet": FeatureConfig("wavelet", fmin=65.4, n_bins=84, db_min=-90.0, db_max=0.0),
 }

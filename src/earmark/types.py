@@ -203,12 +203,37 @@ FRONTEND_PARAMETERS: dict[str, tuple[str, ...]] = {
 _EVERY_PARAMETER = tuple(f.name for f in dataclasses.fields(FeatureConfig))[1:]
 
 
+SliceKind = Literal["fixed", "beat"]
+
+
 @dataclass(frozen=True, slots=True)
 class SliceConfig(Recipe):
-    """Fixed blocks of `n_frames` spectrogram frames, one every `hop_frames`."""
+    """Which blocks of a spectrogram a network is given.
+
+    Attributes
+    ----------
+    n_frames : int
+        Of a block.
+    hop_frames : int
+        From the beginning of one block to that of the next.
+    kind : {'fixed', 'beat'}
+        ``beat``: blocks begin on beats and are a bar long at the track's own tempo, one after the
+        other, each brought to `n_frames`; where no bar is found they are as without it. See
+        `earmark.features.beats`.
+    beats_per_bar : int
+        Used by ``beat`` only.
+    """
 
     n_frames: int = 128
     hop_frames: int = 128
+    kind: SliceKind = "fixed"
+    beats_per_bar: int = 4
+
+    def to_dict(self) -> dict[str, Any]:
+        values = super(SliceConfig, self).to_dict()
+        if self.kind == "fixed":
+            del values["kind"], values["beats_per_bar"]
+        return values
 
 
 VoteMode = Literal["mean", "majority", "confident", "stacker", "network"]

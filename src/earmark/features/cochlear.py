@@ -15,6 +15,7 @@ lowers the gain of a resonator and of its neighbours according to what the inner
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -40,6 +41,8 @@ _SPREAD = (1.0, 1.65)
 # again, and the membrane cannot follow fast sounds.
 _CORNER_HZ, _EMPTIES_S, _FILLS_S, _FOLLOWS_S = 20.0, 0.0005, 0.010, 0.000080
 _ACTIVITY_MIN = 1e-4
+# Steps of 0.2 % at most in which characteristic frequencies are looked for.
+_N_TONES = 4096
 
 
 def activity(y: FloatArray, config: FeatureConfig) -> FloatArray:
@@ -154,5 +157,22 @@ def check(config: FeatureConfig) -> None:
 
 
 def axis(config: FeatureConfig) -> Axis:
-    """Frequencies of the resonators."""
-    return Axis("Hz", _poles_hz(config)[::-1])
+    """Characteristic frequencies: of the softest tones that can be heard in each channel."""
+    return Axis("Hz", _characteristic_hz(config))
+
+
+@lru_cache(maxsize=8)
+def _characteristic_hz(config: FeatureConfig) -> NDArray[np.float64]:
+    """Where the cascade down to each channel answers most, a little above its own resonance."""
+    cos, sin, radius, undamping = _resonators(config)
+    r = radius + undamping
+    hz = np.geomspace(config.fmin, config.sr / 2, _N_TONES)
+    z = np.exp(2j * np.pi * hz / config.sr)
+    gain_db = np.zeros(hz.size)
+    found = []
+    for c, s, p in zip(cos, sin, r, strict=True):
+        poles = z**2 - 2 * p * c * z + p**2
+        at_0_hz = (1 - 2 * p * c + p**2) / (1 - 2 * p * c + p**2 + p * s**2)
+        gain_db += 20 * np.log10(at_0_hz * np.abs((poles + p * s**2 * z) / poles))
+        found.append(hz[gain_db.argmax()])
+    return np.array(found[::-1])

@@ -6,7 +6,7 @@ Needs earmark[features]; imported only when an ear is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -27,10 +27,10 @@ _VELOCITY_SCALE, _VELOCITY_OFFSET = 0.1, 0.04
 def _compiled(function: F) -> F:
     """Machine code of `function`, kept on disk where there is a place for it."""
     try:
-        fast: F = njit(cache=True)(function)
+        fast: Any = njit(cache=True)(function)
     except RuntimeError:  # nowhere to keep it
         fast = njit(function)
-    return fast
+    return cast(F, fast)
 
 
 @_compiled

@@ -70,8 +70,7 @@ def _means(powers: FloatArray, n: int, n_windows: int) -> FloatArray:
     last = min(len(powers), starts[-1] + n_windows)
     starts = np.maximum(starts, 0)
     sums = np.add.reduceat(powers[:last], starts, axis=0)
-    means: FloatArray = sums / np.diff(starts, append=last)[:, None].astype(np.float32)
-    return means
+    return (sums / np.diff(starts, append=last)[:, None]).astype(np.float32)
 
 
 def _bins(config: FeatureConfig) -> slice:

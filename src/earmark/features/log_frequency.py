@@ -70,7 +70,7 @@ def check(config: FeatureConfig) -> None:
 def _relative_bandwidth(config: FeatureConfig) -> float:
     """Of a bin, as librosa sets it: such that neighbours meet half way."""
     step = 4.0 ** (1 / max(config.bins_per_octave, 1))
-    return (step - 1) / (step + 1)
+    return float((step - 1) / (step + 1))
 
 
 def axis(config: FeatureConfig) -> Axis:

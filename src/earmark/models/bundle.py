@@ -26,8 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from earmark import features, stacking, track_network
+from earmark import stacking, track_network
 from earmark.errors import BundleError
+from earmark.features.listen import check as check_listening
 from earmark.types import ExcerptConfig, ListenConfig, Recipe, VoteConfig
 
 FORMAT = 1
@@ -158,7 +159,7 @@ def load(path: str | os.PathLike[str]) -> Bundle:
     if not isinstance(values, dict):
         raise BundleError(f"{folder / META_NAME} holds no settings", "get the model again")
     meta = BundleMeta.from_dict(values)
-    features.check(meta.listen.features)
+    check_listening(meta.listen)
     if has_vote:
         meta = _with_vote_network(meta, (folder / VOTE_NAME).read_bytes())
     elif meta.vote.mode == "network":

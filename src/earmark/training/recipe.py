@@ -19,6 +19,7 @@ from typing import Any, Literal, Self, get_type_hints
 
 from earmark import features
 from earmark.errors import BundleError, ConfigError
+from earmark.features.listen import check_slices
 from earmark.training import toml
 from earmark.training.checks import UNBOUNDED, check_keys, check_table, check_value
 from earmark.training.paper import PaperConfig, check_paper
@@ -76,6 +77,7 @@ _BOUNDS = {
     "excerpts.margin": (0, 0.49),
     "slices.n_frames": (1, float("inf")),
     "slices.hop_frames": (1, float("inf")),
+    "slices.beats_per_bar": (1, 64),
     "vote.min_confidence": (0, 1),
     "vote.min_agreement": (0, 1),
     "vote.slice_confidence": (0, 1),
@@ -159,6 +161,7 @@ class TrainingRecipe:
             parsed["slices"] = SliceConfig(1, 1)
         recipe = cls(name=name, **parsed)
         _check_features(recipe.features, where)
+        _check_slices(recipe.listen, where)
         if kind == "summary" and recipe.features.frontend != "summary":
             raise ConfigError(
                 f"{where}: a recipe of kind summary cannot have the front end"
@@ -240,6 +243,13 @@ def _section(
 def _check_snr(snr_db: tuple[float, ...], where: str) -> None:
     if snr_db and not (len(snr_db) == 2 and snr_db[0] <= snr_db[1]):
         raise ConfigError(f"{where} snr_db should be [lowest, highest], or [] for no noise")
+
+
+def _check_slices(config: ListenConfig, where: str) -> None:
+    try:
+        check_slices(config)
+    except BundleError as e:
+        raise ConfigError(f"{where}: [slices]: {e.reason}", e.hint) from e
 
 
 def _check_features(config: FeatureConfig, where: str) -> None:
