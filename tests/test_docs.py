@@ -89,3 +89,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_model_page_says_what_the_model_says() -> None:
     namespace = runpy.run_path(str(ROOT / "docs" / "make_model_page.py"))
     assert (ROOT / "docs" / "model.md").read_text(encoding="utf-8") == namespace["text"]()
+
+
+def test_the_page_of_recipes_says_what_was_measured() -> None:
+    pytest.importorskip("matplotlib", reason="needs earmark[report]")
+    if not (ROOT / "docs" / "recipes.json").exists():
+        pytest.skip("the comparison has not been run yet: see docs/make_recipes.py")
+    namespace = runpy.run_path(str(ROOT / "docs" / "make_recipes.py"))
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    assert page == namespace["text"]()
