@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 from earmark import __version__
-from earmark.web import faults
+from earmark.web import handlers
 from earmark.web.guard import Guard
 from earmark.web.hub import Hub
 from earmark.web.limits import BodyLimits
@@ -49,7 +49,7 @@ def create_app(settings: WebSettings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.hub = hub
-    faults.install(app)
+    handlers.install(app)
     for part in (system, models, listening, libraries, jobs, plans, journal, docs, page):
         app.include_router(part.routes)
     # The last one added is the first to see a request.

@@ -1,25 +1,13 @@
-"""What goes wrong in a request, and how it is told."""
+"""What goes wrong in a request. Light, as the processes of jobs use it too."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from earmark.errors import (
-    BundleError,
-    ConfigError,
-    DataError,
-    EarmarkError,
-    FileError,
-    LibraryError,
-    MissingExtraError,
-)
-from earmark.web.schemas.common import Fault, Refusal
+from earmark.errors import EarmarkError
+from earmark.web.schemas.common import Fault
 
-_CODES = {
+CODES = {
     400: "bad_request",
     401: "unauthorised",
     403: "forbidden",
@@ -62,16 +50,11 @@ class Refused(HTTPException):
         if retry_after_s is not None:
             headers["Retry-After"] = str(retry_after_s)
         super().__init__(status, message, headers)
-        self.fault = Fault(code=code or _CODES.get(status, "failed"), message=message, hint=hint)
+        self.fault = Fault(code=code or CODES.get(status, "failed"), message=message, hint=hint)
 
 
 def not_found(what: str) -> Refused:
     return Refused(404, f"there is no {what}")
-
-
-def answer(status: int, fault: Fault, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The one shape of every answer that is no success."""
-    return JSONResponse(Refusal(error=fault).model_dump(), status, headers)
 
 
 def readable(text: str) -> str:
@@ -82,37 +65,3 @@ def readable(text: str) -> str:
 def fault_of(e: EarmarkError, code: str) -> Fault:
     """An error of ours without the path, which the client may not know."""
     return Fault(code=code, message=readable(e.reason), hint=readable(e.hint))
-
-
-def status_of(e: EarmarkError) -> int:
-    """HTTP's number for one of our errors."""
-    if isinstance(e, FileError | DataError | ConfigError):
-        return 422
-    if isinstance(e, MissingExtraError):
-        return 501
-    if isinstance(e, LibraryError):
-        return 409
-    return 500 if isinstance(e, BundleError) else 503
-
-
-def install(app: FastAPI) -> None:
-    """Have every error answered in the one shape."""
-
-    @app.exception_handler(HTTPException)
-    def http(_: Request, e: HTTPException) -> JSONResponse:
-        if isinstance(e, Refused):
-            fault = e.fault
-        else:
-            fault = Fault(code=_CODES.get(e.status_code, "failed"), message=str(e.detail), hint="")
-        return answer(e.status_code, fault, dict(e.headers or {}))
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, e: RequestValidationError) -> JSONResponse:
-        first = jsonable_encoder(e.errors())[0]
-        where = ".".join(str(part) for part in first["loc"])
-        fault = Fault(code="invalid", message=readable(f"{where}: {first['msg']}"), hint="")
-        return answer(422, fault)
-
-    @app.exception_handler(EarmarkError)
-    def ours(_: Request, e: EarmarkError) -> JSONResponse:
-        return answer(status_of(e), fault_of(e, "failed"))

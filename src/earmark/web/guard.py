@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from earmark.web.faults import Refused, answer
+from earmark.web.faults import Refused
+from earmark.web.handlers import answer
 from earmark.web.sessions import Sessions
 from earmark.web.settings import WebSettings, is_loopback
 

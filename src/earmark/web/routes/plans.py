@@ -35,7 +35,7 @@ from earmark.web.store import Store
 routes = router("plans")
 
 
-@routes.get("/plans")
+@routes.get("/plans", responses=refusals(404))
 async def plans(
     hub: At, library_id: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None
 ) -> PlanList:
