@@ -18,16 +18,17 @@ from earmark.models.bundle import Bundle
 from earmark.types import LevelArray
 
 _BATCH = 32
-_OPERATIONS = ["Conv", "Gemm", "MatMul"]
 
 
 def to_int8(bundle: Bundle, slices: LevelArray) -> bytes:
-    """ONNX of a bundle's network with weights and activations of eight bits.
+    """ONNX of a bundle's network whose convolutions compute in eight bits.
 
-    Convolutions and matrix products are quantised, weights by channel; all else stays float32.
-    Weights take seven of the eight bits: processors without instructions for the purpose (VNNI)
-    add up in sixteen bits, which eight could overflow, so that a model would answer otherwise on
-    another machine.
+    Convolutions are quantised, weights by channel; all else stays float32. Dense layers take
+    hardly any time, and what they get lies in as many ranges as there are kinds of numbers: with
+    them, musicnn's first choices were the same for 63 % of tracks, without for 93 %. Weights take
+    seven of the eight bits: processors without instructions for the purpose (VNNI) add up in
+    sixteen bits, which eight could overflow, so that a model would answer otherwise on another
+    machine.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def to_int8(bundle: Bundle, slices: LevelArray) -> bytes:
                 made,
                 _Slices(slices),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=_OPERATIONS,
+                op_types_to_quantize=["Conv"],
                 per_channel=True,
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
