@@ -10,12 +10,13 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from earmark.audio import cover
-from earmark.errors import EarmarkError, FileError
+from earmark.errors import FileError
 from earmark.models.bundle import Bundle
 from earmark.web.faults import Refused
 from earmark.web.settings import WebSettings
@@ -97,18 +98,18 @@ class Ears:
         self._n_waiting += 1
         name = str(path)
         try:
-            # Starting the workers takes a while.
-            pool, future = await asyncio.to_thread(self._submit, work, name)
+            if self._warming is None or self._warming.done():
+                pool, future = self._submit(work, name)
+            else:  # the workers are being started, which takes a while
+                pool, future = await asyncio.to_thread(self._submit, work, name)
             done = asyncio.wrap_future(future)
             await asyncio.wait([done])
-            done.exception()  # `outcome` tells of it
-            try:
-                outcome = pool.outcome(future, name)
-            except EarmarkError as e:
-                if not isinstance(e, FileError) and future.done():
-                    # Workers that cannot start leave a pool that is of no use.
-                    await asyncio.to_thread(self._drop, pool)
-                raise
+            if done.cancelled():  # the workers were ended
+                raise Refused(503, "listening was broken off", retry_after_s=5)
+            if isinstance(done.exception(), BrokenProcessPool):
+                # The next file gets new workers.
+                await asyncio.to_thread(self._drop, pool)
+            outcome = pool.outcome(future, name)
             if isinstance(outcome, FileError):
                 raise outcome
             return outcome

@@ -61,6 +61,7 @@ class Hub:
         """Start all parts, and stop them; to be used within `claimed`."""
         self.uploads.start()
         self.ears.start()
+        await self.jobs.stored(self.models.start)
         await self.jobs.start()
         try:
             yield
@@ -90,7 +91,7 @@ class Hub:
 
     async def model(self, model_id: str | None) -> Bundle:
         """The model named, or the one in use."""
-        return await self.jobs.stored(lambda store: self.models.choose(store, model_id))
+        return await asyncio.to_thread(self.models.choose, model_id)
 
     @contextlib.asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:

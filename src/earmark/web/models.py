@@ -34,6 +34,8 @@ class Models:
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         self._read: dict[Path, tuple[int, Bundle | None]] = {}
+        # Only this server changes it, so that it is read from the store once.
+        self._chosen = ""
 
     def all(self) -> list[Known]:
         """Those that can be used, each once."""
@@ -55,19 +57,26 @@ class Models:
             raise not_found("such model")
         return known
 
-    def in_use(self, store: Store) -> Bundle:
+    def start(self, store: Store) -> None:
+        """Remember what was chosen before a restart."""
+        self._chosen = store.setting(_IN_USE)
+
+    def in_use(self) -> Bundle:
         """What answers where no model is named: as chosen last, else as given at the start."""
-        chosen = store.setting(_IN_USE)
-        found = (known.bundle for known in self.all() if known.bundle.model_id == chosen)
+        if not self._chosen:
+            return self._settings.model
+        found = (known.bundle for known in self.all() if known.bundle.model_id == self._chosen)
         return next(found, self._settings.model)
 
-    def choose(self, store: Store, model_id: str | None) -> Bundle:
+    def choose(self, model_id: str | None) -> Bundle:
         """The model named, or the one in use."""
-        return self.get(model_id).bundle if model_id else self.in_use(store)
+        return self.get(model_id).bundle if model_id else self.in_use()
 
     def use(self, store: Store, model_id: str) -> Known:
+        """Let a model answer from now on."""
         known = self.get(model_id)
         store.set_setting(_IN_USE, model_id)
+        self._chosen = model_id
         return known
 
     def vote_of(self, bundle: Bundle) -> VoteConfig:
