@@ -5,7 +5,7 @@ import numpy as np
 from earmark.types import FeatureConfig, FloatArray
 
 EXAMPLES = {
-    "cochlear": FeatureConfig("cochlear", fmin=50.0, fmax=9000.0, db_min=-80.0, db_max=0.0),
+    "cochlear": FeatureConfig("cochlear", fmin=50.0, fmax=9000.0, db_min=-60.0, db_max=6.0),
     "linear": FeatureConfig("linear", n_fft=1024, hop_length=512, db_min=-100.0, db_max=0.0),
     "log-frequency": FeatureConfig("log-frequency", fmin=65.4, n_bins=72, db_min=-90.0, db_max=0.0),
     "mel": FeatureConfig(),

@@ -32,7 +32,7 @@ def slices(
     path: Path,
     S: FloatArray,
     start_s: NDArray[Any],
-    slice_s: float,
+    slice_s: float | None,
     genres: Sequence[str],
     confidence: NDArray[Any],
     bins: Axis,
@@ -48,8 +48,8 @@ def slices(
     S : ndarray, shape (n_slices, n_bins, n_frames)
         Decibels, or what else the front end gives.
     start_s : ndarray, shape (n_slices,)
-    slice_s : float
-        Length of a slice in seconds.
+    slice_s : float or None
+        Length of a slice in seconds; None where each track has its own.
     genres : sequence of str, length n_slices
         First choices.
     confidence : ndarray, shape (n_slices,)
@@ -104,7 +104,7 @@ def slices(
         axes.set_ylabel(bins.label)
         axes.set_xticks(
             [column + 0.5 for column in range(len(shown))],
-            [f"{_clock(start_s[i])}–{_clock(start_s[i] + slice_s)}" for i in shown],
+            [_span(start_s[i], slice_s) for i in shown],
         )
         if n_bins == 1:
             axes.set_yticks([bottom, 0, top], [f"{-peak:.2g}", "0", f"{peak:.2g}"])
@@ -163,6 +163,11 @@ def _overlay(
 
 def _key(figure: Figure, axes: Axes, scale: Normalize) -> None:
     figure.colorbar(ScalarMappable(scale, _COLOUR_MAP), ax=axes, label=_KEY, pad=0.01)
+
+
+def _span(start_s: float, length_s: float | None) -> str:
+    begin = _clock(start_s)
+    return begin if length_s is None else f"{begin}–{_clock(start_s + length_s)}"
 
 
 def _clock(seconds: float) -> str:

@@ -93,11 +93,12 @@ def draw(
         spoken = saliency(slices.X, classifier, target).mean(axis=0)[:, 0]
         slice_plot.statistics(picture, summary.names(config), spoken, title)
         return
+    fixed = meta.listen.slices.kind == "fixed"
     slice_plot.slices(
         picture,
         dequantise(slices.X, config),
         slices.start_s,
-        meta.listen.slices.n_frames * config.hop_length / config.sr,
+        meta.listen.slices.n_frames * config.hop_length / config.sr if fixed else None,
         [meta.labels[i] for i in proba.argmax(axis=1)],
         proba.max(axis=1),
         axis(config),
