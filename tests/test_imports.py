@@ -22,7 +22,7 @@ def test_importing_earmark_loads_only_the_standard_library() -> None:
     assert {m for m in extra if not m.startswith("_")} == {"earmark"}
 
 
-@pytest.mark.parametrize("verb", ["", "audit", "classify", "scan", "tag", "train", "undo"])
+@pytest.mark.parametrize("verb", ["", "audit", "classify", "scan", "serve", "tag", "train", "undo"])
 def test_help_loads_nothing_heavy(verb: str) -> None:
     code = (
         "from earmark.cli import main\n"
@@ -31,7 +31,7 @@ def test_help_loads_nothing_heavy(verb: str) -> None:
     )
     loaded = loaded_by(code)
     assert "typer" in loaded
-    assert not loaded & {*HEAVY, "av", "onnxruntime", "soxr"}
+    assert not loaded & {*HEAVY, "av", "onnxruntime", "soxr", "fastapi"}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,8 @@ def test_help_loads_nothing_heavy(verb: str) -> None:
         "earmark.workflows.audit",
         "earmark.models.runtime",
         "earmark.features.listen",
+        "earmark.web.app",
+        "earmark.web.work",
     ],
 )
 def test_the_way_through_needs_no_heavy_library(module: str) -> None:

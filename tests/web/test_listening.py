@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -177,3 +179,35 @@ def test_metrics_count_without_telling_paths(server: Server) -> None:
     assert "nothing-of-the-kind" not in text
     assert "process_resident_memory_bytes" in text
     assert 'earmark_files_total{outcome="failed"}' in text
+
+
+def test_a_recording_of_a_browser_is_heard(server: Server, tmp_path: Path) -> None:
+    """What MediaRecorder makes: WebM that does not say how long it is, and cannot be searched."""
+    path = tmp_path / "recording.webm"
+    y = synth("music", 6.0, 48000, 1)
+    with av.open(str(path), "w", format="webm", options={"live": "1"}) as out:
+        stream = out.add_stream("libopus", rate=48000, layout="mono", format="flt")
+        frame = av.AudioFrame.from_ndarray(y, format="flt", layout="mono")
+        frame.sample_rate = 48000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    (result,) = upload(server, ("recording.webm", path.read_bytes()), keep=True).json()["results"]
+    assert result["error"] is None
+    assert result["duration_s"] is None
+    assert result["media"]["audio_type"] == "audio/webm"
+    root = f"http://{server.host}:{server.port}"
+    overview = server.client.get(root + result["media"]["overview_url"]).json()
+    assert overview["duration_s"] == pytest.approx(6, abs=0.1)
+    server.client.delete(f"/uploads/{result['media']['upload_id']}")
+
+
+def test_the_extra_is_named_where_it_is_missing() -> None:
+    code = (
+        "import sys; sys.modules['fastapi'] = None\n"
+        "from earmark.cli import main\nsys.argv = ['earmark', 'serve']\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 2
+    assert "earmark[web]" in done.stderr

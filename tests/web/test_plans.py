@@ -82,6 +82,10 @@ def test_review_apply_undo(server: Server, plan_id: int, music: Path) -> None:
         assert answer.status_code == 422
 
     job = client.post(f"/plans/{plan_id}/apply", json={}).json()
+    # While it is written, it is not changed, nor written twice.
+    busy = client.post(f"/plans/{plan_id}/choose", json={"choice": "open"})
+    twice = client.post(f"/plans/{plan_id}/apply", json={})
+    assert {busy.status_code, twice.status_code} == {409}
     result = server.wait(job["job_id"])["result"]
     assert (result["n_written"], result["n_skipped"]) == (3, 0)
     assert read_tags(str(music / "Ann/First/01.mp3")).genres == ("Polka", "Waltz")

@@ -36,6 +36,7 @@ _LANES = {
     **dict.fromkeys(("train", "evaluate"), "learning"),
 }
 _MOST_QUEUED = 50
+_MOST_KEPT = 500
 _GRACE_S = 20.0
 _HEARTBEAT_S = 15.0
 _COALESCE_S = 0.2
@@ -77,6 +78,8 @@ class Jobs:
             store.change(sql)
             sql = "UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE state = 'cancelling'"
             store.change(sql, time.time())
+            sql = f"DELETE FROM jobs WHERE state IN {FINISHED} AND job_id NOT IN"
+            store.change(f"{sql} (SELECT job_id FROM jobs ORDER BY job_id DESC LIMIT {_MOST_KEPT})")
 
         await self.stored(take_over)
         await self._pump()

@@ -15,11 +15,13 @@ from earmark.library.plan import WRITING, Action
 from earmark.models.bundle import Bundle
 from earmark.tags import Journal, Run
 from earmark.types import TagChange
-from earmark.web.faults import not_found, readable
+from earmark.web.faults import Refused, not_found, readable
 from earmark.web.schemas.plans import Choosing, ItemChange, PlanCounts, Show
-from earmark.web.store import JobRow, Store
+from earmark.web.store import ACTIVE, JobRow, Store
 
 _WRITES = f"action IN ({', '.join(repr(action) for action in sorted(WRITING))})"
+# Of a library; what was written is in the journal, which keeps all.
+_MOST_KEPT = 10
 _SHOWN: dict[Show, str] = {
     "proposed": _WRITES,
     "unknown": "action = 'unknown'",
@@ -61,7 +63,10 @@ _ITEM = ", ".join(ItemRow.__slots__)
 
 
 def add(store: Store, job: JobRow, plan: Plan, bundle: Bundle) -> int:
-    """Store what a job has planned; its number. A job that runs again replaces its plan."""
+    """Store what a job has planned; its number.
+
+    A job that runs again replaces its plan. The library's oldest plans make room.
+    """
     rows: list[tuple[Any, ...]] = []
     for album_id, (_, items) in enumerate(plan.albums()):
         rows += [(len(rows) + i, album_id, *_columns(item)) for i, item in enumerate(items)]
@@ -86,6 +91,12 @@ def add(store: Store, job: JobRow, plan: Plan, bundle: Bundle) -> int:
         store.add_rows(
             f"INSERT INTO plan_items (plan_id, {columns}) VALUES ({plan_id}, ?, ?, ?, ?, ?, ?, ?)",
             rows,
+        )
+        store.change(
+            "DELETE FROM plans WHERE root = ?1 AND plan_id NOT IN"
+            " (SELECT plan_id FROM plans WHERE root = ?1 ORDER BY plan_id DESC LIMIT ?2)",
+            json.dumps(job.root),
+            _MOST_KEPT,
         )
     return int(plan_id)
 
@@ -170,14 +181,22 @@ def albums(
     ]
 
 
+def require_idle(store: Store, plan_id: int) -> None:
+    """Refuse (409) to change a plan that is being written."""
+    for job in store.jobs(f"kind = 'apply' AND state IN {ACTIVE}"):
+        if job.request["plan_id"] == plan_id:
+            raise Refused(409, "the plan is being written", f"wait for job {job.job_id}")
+
+
 def change_item(store: Store, plan: PlanRow, item_id: int, change: ItemChange) -> ItemRow:
     """Do what a person decided about one item.
 
     Raises
     ------
     Refused
-        There is no such item (404).
+        There is no such item (404), or the plan is being written (409).
     """
+    require_idle(store, plan.plan_id)
     with store.transaction():
         row = item(store, plan.plan_id, item_id)
         choice = change.choice or row.choice
@@ -202,7 +221,8 @@ def change_item(store: Store, plan: PlanRow, item_id: int, change: ItemChange) -
 
 
 def choose(store: Store, plan_id: int, wanted: Choosing) -> int:
-    """Choose for many proposed items at once; how many were changed."""
+    """Choose for many proposed items at once; how many were changed. Raises as `change_item`."""
+    require_idle(store, plan_id)
     where = [f"plan_id = ? AND {_WRITES} AND choice != ?"]
     values: list[Any] = [plan_id, wanted.choice]
     for column, ids in (("album_id", wanted.album_ids), ("item_id", wanted.item_ids)):

@@ -102,7 +102,7 @@ async def change(plan_id: Number, item_id: Index, wanted: ItemChange, hub: At) -
     return await hub.jobs.stored(write)
 
 
-@routes.post("/plans/{plan_id}/choose", responses=refusals(404))
+@routes.post("/plans/{plan_id}/choose", responses=refusals(404, 409))
 async def choose(plan_id: Number, wanted: Choosing, hub: At) -> Chosen:
     """Accept or reject many proposed items at once."""
 
