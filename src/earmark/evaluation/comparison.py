@@ -102,7 +102,7 @@ class Cell:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What `to_json` gave."""
         types = get_type_hints(cls)
-        parsed = {
+        parsed: dict[str, Any] = {
             key: math.nan if value is None and types[key] is float else value
             for key, value in values.items()
         }

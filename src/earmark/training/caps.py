@@ -9,6 +9,7 @@ from earmark.training.recipe import TrainingRecipe
 QUICK_TRACKS = 18
 """Tracks that a smoke run draws unless told otherwise."""
 
+_QUICK_S = 7.0
 _WHERE = "command line"
 
 
@@ -32,8 +33,10 @@ def quick(recipe: TrainingRecipe) -> TrainingRecipe:
     changes: dict[str, Any] = {}
     if recipe.kind != "head":
         excerpts = recipe.excerpts
-        changes["excerpts.n_excerpts"] = min(excerpts.n_excerpts, 2)
-        changes["excerpts.excerpt_s"] = min(excerpts.excerpt_s, 3.0)
+        n_excerpts = min(excerpts.n_excerpts, 2)
+        changes["excerpts.n_excerpts"] = n_excerpts
+        # Two slices at least: by the slice, so few tracks could not be split otherwise.
+        changes["excerpts.excerpt_s"] = min(excerpts.excerpt_s, _QUICK_S / n_excerpts)
     if recipe.kind == "network":
         changes["schedule.epochs"] = 1
         changes["schedule.batch_size"] = min(recipe.schedule.batch_size, 8)
