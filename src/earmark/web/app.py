@@ -11,7 +11,7 @@ from earmark import __version__
 from earmark.web import handlers
 from earmark.web.guard import Guard
 from earmark.web.hub import Hub
-from earmark.web.limits import BodyLimits
+from earmark.web.limits import BodyLimits, Lingering
 from earmark.web.metrics import Measured
 from earmark.web.routes import (
     PREFIX,
@@ -55,5 +55,6 @@ def create_app(settings: WebSettings) -> FastAPI:
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimits, bounds=settings.bounds)
     app.add_middleware(Guard, settings=settings, sessions=hub.sessions)
+    app.add_middleware(Lingering)
     app.add_middleware(Measured, metrics=hub.metrics)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 from starlette.datastructures import Headers
@@ -15,6 +16,50 @@ from earmark.web.settings import Bounds
 UPLOAD_PATHS = frozenset({"/api/v1/classify"})
 # A form adds its own lines to the files.
 _FORM_BYTES = 1 << 20
+
+
+# Of a request that is refused, so much is still taken, for so long.
+_LINGER_BYTES = 16 << 20
+_LINGER_S = 2.0
+
+
+class Lingering:
+    """ASGI middleware: a client that is still sending hears why it is refused.
+
+    Hanging up with bytes unread makes the system throw away what was answered.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _brings_body(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        done = False
+
+        async def noting() -> Message:
+            nonlocal done
+            message = await receive()
+            done = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def lingering(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                n_bytes = 0
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LINGER_S):
+                        while not done and n_bytes < _LINGER_BYTES:
+                            n_bytes += len((await noting()).get("body", b""))
+            await send(message)
+
+        await self._app(scope, noting, lingering)
+
+
+def _brings_body(headers: Headers) -> bool:
+    # Who asks first whether to send at all is told before.
+    may = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return may and "expect" not in headers
 
 
 class BodyLimits:
