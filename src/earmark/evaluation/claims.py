@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from earmark.evaluation.bootstrap import Score
 from earmark.evaluation.comparison import Cell, Comparison, said, share
 
 
 def claims(comparison: Comparison) -> list[str]:
     """Paragraphs: which figures hold up, and recipe by recipe how they were measured here.
 
-    A figure *holds* where the upper end of the interval here, on artists never heard, reaches it;
-    it is *reached by its own split* where only the score under the author's split does.
+    A figure is *reached* by a score that is as high, and *not ruled out* by a lower one whose
+    interval goes as high: on few tracks that says little.
     """
     told, by_verdict = [], dict[str, list[str]]()
     gaps = []
@@ -20,8 +19,7 @@ def claims(comparison: Comparison) -> list[str]:
         honest, paper = comparison.pair(recipe)
         if honest is None or paper is None or not paper.reported.accuracy:
             continue
-        verdict = _verdict(honest, paper)
-        by_verdict.setdefault(verdict, []).append(recipe)
+        by_verdict.setdefault(_verdict(honest, paper), []).append(recipe)
         told.append(_told(honest, paper))
         gaps.append(_points(honest, paper))
     if not told:
@@ -29,16 +27,29 @@ def claims(comparison: Comparison) -> list[str]:
     return [_summary(by_verdict, gaps), *told]
 
 
+# In the order in which they are looked for.
+_HONEST, _OWN, _PERHAPS_HONEST, _PERHAPS_OWN, _NOT = (
+    "reached on artists that the model has not heard",
+    "reached only when split as its author split",
+    "not reached, nor ruled out by the interval, on artists that the model has not heard",
+    "not reached, nor ruled out by the interval, when split as its author split",
+    "out of reach under either split",
+)
+_VERDICTS = (_HONEST, _OWN, _PERHAPS_HONEST, _PERHAPS_OWN, _NOT)
+
+
 def _verdict(honest: Cell, paper: Cell) -> str:
-    figure = paper.reported.accuracy
-    if _reaches(honest.counted, figure):
-        return "holds"
-    return "own split" if _reaches(paper.counted, figure) else "not reached"
-
-
-def _reaches(score: Score | None, figure: float) -> bool:
+    assert honest.counted is not None
+    assert paper.counted is not None
     # A figure of whole per cents is as good as the one that was rounded to it.
-    return score is not None and score.high >= figure - 0.005
+    figure = paper.reported.accuracy - 0.005
+    if honest.counted.value >= figure:
+        return _HONEST
+    if paper.counted.value >= figure:
+        return _OWN
+    if honest.counted.high >= figure:
+        return _PERHAPS_HONEST
+    return _PERHAPS_OWN if paper.counted.high >= figure else _NOT
 
 
 def _points(honest: Cell, paper: Cell) -> float:
@@ -47,19 +58,12 @@ def _points(honest: Cell, paper: Cell) -> float:
     return 100 * (paper.counted.value - honest.counted.value)
 
 
-_SAY = {
-    "holds": "reached on artists that the model has not heard",
-    "own split": "reached only when split as its author split",
-    "not reached": "reached under neither split",
-}
-
-
 def _summary(by_verdict: dict[str, list[str]], gaps: Sequence[float]) -> str:
     n = len(gaps)
     parts = [
-        f"{len(by_verdict[verdict])} of {n} authors' figures {_are(by_verdict[verdict])} {words}:"
+        f"{len(by_verdict[verdict])} of {n} authors' figures {_are(by_verdict[verdict])} {verdict}:"
         f" {', '.join(by_verdict[verdict])}."
-        for verdict, words in _SAY.items()
+        for verdict in _VERDICTS
         if verdict in by_verdict
     ]
     mean = sum(gaps) / n

@@ -1,4 +1,4 @@
-"""The files of a comparison: the numbers, the page, and the picture of what the splits are worth."""
+"""The files of a comparison: numbers, page, and the picture of what the splits are worth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import earmark
 from earmark.errors import EarmarkError
 from earmark.evaluation.claims import claims
-from earmark.evaluation.comparison import HEAD, Comparison, rows
+from earmark.evaluation.comparison import HEAD, PAPER, Comparison, rows
 from earmark.evaluation.document import (
     Block,
     Command,
@@ -83,15 +83,19 @@ def compose(comparison: Comparison) -> list[Block]:
 
 def complaints(comparison: Comparison) -> list[str]:
     """Why cells have no scores, and what a reader of the others must know."""
-    found = []
-    for cell in comparison.cells:
-        place = f"{cell.recipe}, {cell.protocol}"
-        if cell.error:
-            found.append(f"{place}: {cell.error}")
-        elif cell.protocol != "paper":
-            # That an author's split leaks is what it is there to show.
-            found += [f"{place}: {warning}" for warning in cell.warnings]
-    return found
+    failed = [f"{c.recipe}, {c.protocol}: {c.error}" for c in comparison.cells if c.error]
+    # That an author's split leaks is what it is there to show.
+    scored = [c for c in comparison.cells if not c.error and c.protocol != PAPER]
+    recipes: dict[tuple[str, str], list[str]] = {}
+    for cell in scored:
+        for warning in cell.warnings:
+            recipes.setdefault((cell.protocol, warning), []).append(cell.recipe)
+    warnings = []
+    for (protocol, warning), names in recipes.items():
+        n_all = sum(cell.protocol == protocol for cell in scored)
+        who = "all recipes" if len(names) == n_all > 1 else ", ".join(names)
+        warnings.append(f"{who}, {protocol}: {warning}")
+    return [*failed, *warnings]
 
 
 def _has_scores(comparison: Comparison) -> bool:
