@@ -111,6 +111,11 @@ def test_a_head_listens_as_its_backbone_does(tmp_path: Path) -> None:
         ("[features]\nfrontend = 'ear'", r"\[features\]: unknown front end 'ear'"),
         ("[features]\nfmax = 20000.0", r"\[features\]: no mel spectrogram can be computed"),
         ("[features]\ndb_min = 100.0", "db_min 100.0 is not below db_max"),
+        (
+            '[features]\nfrontend = "mfcc"\nn_fft = 512\nn_mels = 40\n[augmentation]\ngain_db = 3',
+            "gain_db is for front ends in decibels, which mfcc is not",
+        ),
+        ("kind = 'summary'\n[vote]\nmode = 'network'", "kind summary cannot vote by a network"),
         ("[features]\nsr = nan", "sr is nan, but should be a whole number"),
         ("[features]\nfmin = nan", "fmin is nan, but should be a finite number"),
         ("[excerpts]\nn_excerpts = 0", "n_excerpts is 0, but should be 1 or more"),
@@ -143,8 +148,8 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_there_is_not(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no recipe 'cmn' \(did you mean cnn\?"):
-        recipes.load("cmn")
+    with pytest.raises(ConfigError, match=r"no recipe 'mel-2b' \(did you mean mel-2d\?"):
+        recipes.load("mel-2b")
     with pytest.raises(ConfigError, match=r"gone.toml cannot be read: No such file"):
         recipes.load(str(tmp_path / "gone.toml"))
 

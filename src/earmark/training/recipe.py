@@ -2,8 +2,8 @@
 
 A recipe says what is listened to and how (``[excerpts]``, ``[features]``, ``[slices]``), what
 learns (``[network]``), how (``[optimiser]``, ``[schedule]``, ``[augmentation]``), how slices then
-decide about a track (``[vote]``), which of its values are worth trying others for (``[tune]``), and
-what its author reported of it (``[paper]``).
+decide about a track (``[vote]``, ``[track]``), which of its values are worth trying others for
+(``[tune]``), and what its author reported of it (``[paper]``).
 A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that;
 one of ``kind = "summary"`` hears statistics of excerpts and has ``[summary]``.
 What a file leaves out has the default of the section's class.
@@ -30,6 +30,7 @@ from earmark.training.settings import (
     OptimiserConfig,
     ScheduleConfig,
     SummaryConfig,
+    TrackConfig,
 )
 from earmark.types import (
     ExcerptConfig,
@@ -52,11 +53,12 @@ _SECTIONS: dict[str, Any] = {
     "head": HeadConfig,
     "summary": SummaryConfig,
     "vote": VoteConfig,
+    "track": TrackConfig,
     "paper": PaperConfig,
 }
 _SECTIONS_OF: dict[Kind, tuple[str, ...]] = {
     "network": tuple(name for name in _SECTIONS if name not in ("head", "summary")),
-    "head": ("head", "vote", "paper"),
+    "head": ("head", "vote", "track", "paper"),
     "summary": ("excerpts", "features", "summary", "vote", "paper"),
 }
 # What a recipe of that kind leaves out is other than the sections' own defaults.
@@ -67,9 +69,9 @@ _DEFAULTS_OF: dict[Kind, dict[str, dict[str, Any]]] = {
     },
 }
 # Another value of these would mean listening to all music again for every trial.
-_NOT_TUNED = ("excerpts", "features", "slices", "paper")
+_NOT_TUNED = ("excerpts", "features", "slices", "track", "paper")
 # Part of a section, but found by training rather than written by anybody.
-_LEARNED = {"vote": ("stacker",)}
+_LEARNED = {"vote": ("stacker", "network")}
 # Bounds of the sections that bundles share, which know none of their own.
 _BOUNDS = {
     "excerpts.n_excerpts": (1, float("inf")),
@@ -126,6 +128,7 @@ class TrainingRecipe:
     head: HeadConfig = field(default_factory=HeadConfig)
     summary: SummaryConfig = field(default_factory=SummaryConfig)
     vote: VoteConfig = field(default_factory=VoteConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
     paper: PaperConfig = field(default_factory=PaperConfig)
     tune: Mapping[str, Range] = field(default_factory=dict)
 
@@ -161,6 +164,12 @@ class TrainingRecipe:
             parsed["slices"] = SliceConfig(1, 1)
         recipe = cls(name=name, **parsed)
         _check_features(recipe.features, where)
+        _check_augmentation(recipe, where)
+        if recipe.vote.mode == "network" and "track" not in sections:
+            raise ConfigError(
+                f"{where}: a recipe of kind {kind} cannot vote by a network over tracks",
+                "choose mean, majority, confident or stacker",
+            )
         _check_slices(recipe.listen, where)
         if kind == "summary" and recipe.features.frontend != "summary":
             raise ConfigError(
@@ -183,6 +192,8 @@ class TrainingRecipe:
             values[section] = {key: value for key, value in table.items() if key not in learned}
         if not self.paper.figure:
             del values["paper"]
+        if self.vote.mode != "network" and self.track == TrackConfig():
+            values.pop("track", None)
         if self.kind == "network":
             values["network"] = {"name": self.network.name, **self.network.options}
         values["tune"] = {path: _range_to_dict(wanted) for path, wanted in self.tune.items()}
@@ -220,10 +231,9 @@ def _section(
     values = {**defaults, **values}
     cls = _SECTIONS[name]
     if cls is NetworkConfig:
-        # Its options are checked against the network's class, which takes torch to look at.
-        network = values.get("name", NetworkConfig().name)
-        check_value(network, str, f"{place} name")
-        return cls(network, {key: value for key, value in values.items() if key != "name"})
+        return _network(values, NetworkConfig(), place)
+    if cls is TrackConfig:
+        return _track(values, place)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in _LEARNED.get(name, ())}
     check_keys(values, tuple(fields), place)
     wanted = get_type_hints(cls)
@@ -238,6 +248,23 @@ def _section(
     if isinstance(config, PaperConfig):
         check_paper(config, place)
     return config
+
+
+def _network(values: Mapping[str, Any], default: NetworkConfig, place: str) -> NetworkConfig:
+    """Its options are checked against the network's class, which takes torch to look at."""
+    name = values.get("name", default.name)
+    check_value(name, str, f"{place} name")
+    return NetworkConfig(name, {key: value for key, value in values.items() if key != "name"})
+
+
+def _track(values: Mapping[str, Any], place: str) -> TrackConfig:
+    own = TrackConfig()
+    tables = {
+        name: _section(name, values.get(name, {}), place, getattr(own, name).to_dict())
+        for name in ("optimiser", "schedule")
+    }
+    options = {key: value for key, value in values.items() if key not in tables}
+    return TrackConfig(_network(options, own.network, place), **tables)
 
 
 def _check_snr(snr_db: tuple[float, ...], where: str) -> None:
@@ -263,6 +290,19 @@ def _check_features(config: FeatureConfig, where: str) -> None:
             f"{where}: [features]: the front end {config.frontend} takes no {', '.join(unused)}",
             f"it takes {', '.join(config.uses[1:])}",
         )
+
+
+def _check_augmentation(recipe: TrainingRecipe, where: str) -> None:
+    """Refuse what changes levels as decibels where they are none."""
+    if features.in_decibels(recipe.features):
+        return
+    for key in ("gain_db", "snr_db", "stretch", "pitch_semitones"):
+        if getattr(recipe.augmentation, key):
+            raise ConfigError(
+                f"{where}: [augmentation] {key} is for front ends in decibels, which"
+                f" {recipe.features.frontend} is not",
+                "leave it out, or choose another front end; masks and mixup go with any",
+            )
 
 
 def _ranges(values: Any, sections: tuple[str, ...], where: str) -> dict[str, Range]:
