@@ -13,7 +13,7 @@ class Ran:
     err: str
 
 
-def earmark(*args: object) -> Ran:
+def earmark(*args: object, timeout_s: float = 300) -> Ran:
     """Run ``earmark`` to its end, without a terminal."""
     done = subprocess.run(
         [
@@ -25,7 +25,7 @@ def earmark(*args: object) -> Ran:
         capture_output=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        timeout=300,
+        timeout=timeout_s,
     )
     decode = {"encoding": "utf-8", "errors": "surrogateescape"}
     return Ran(done.returncode, done.stdout.decode(**decode), done.stderr.decode(**decode))

@@ -19,7 +19,16 @@ MUSIC = Path(__file__).parents[1] / "examples" / "music"
 def test_every_recipe_runs_on_the_demo_library(tmp_path: Path) -> None:
     options = ("--roll-up", "--min-tracks", "3", "--quick", "--quiet", "--workers", "1")
     with on_one_core():
-        ran = earmark("compare", MUSIC, "--recipes", "all", "--out", tmp_path / "side", *options)
+        ran = earmark(
+            "compare",
+            MUSIC,
+            "--recipes",
+            "all",
+            "--out",
+            tmp_path / "side",
+            *options,
+            timeout_s=1200,  # it takes a tenth of that, unless the machine is busy
+        )
     saved = json.loads((tmp_path / "side" / "comparison.json").read_text())
     failed = {cell["recipe"]: cell["error"] for cell in saved["cells"] if cell["error"]}
     # An optional library that is not installed is no failure of the recipe.
