@@ -82,7 +82,7 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served.url
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo library: real music, partly without genres."""
-    return browsers.copy_music(tmp_path / "Music")
+    return browsers.copy_music(tmp_path_factory.mktemp("library") / "Music")

@@ -71,7 +71,7 @@ def listen(page: Any, songs: list[Path] = SONGS, name: str = "listen") -> None:
 def library_(page: Any) -> None:
     page.get_by_role("link", name="Library").click()
     page.get_by_role("button", name="Scan and listen").click()
-    review = page.get_by_role("region", name="Plan")
+    review = page.get_by_role("region", name="Plan", exact=True)
     review.wait_for(timeout=LONG_MS)
     review.locator("li.track").first.wait_for()
     review.get_by_role("button", name="Accept these").click()
@@ -97,17 +97,14 @@ def train(page: Any) -> None:
     page.get_by_role("region", name="What came of it").wait_for(timeout=LONG_MS)
     page.get_by_role("region", name="Confusion matrix").wait_for()
     page.wait_for_timeout(500)
-    page.get_by_role("region", name="What came of it").evaluate(
-        "(panel) => window.scrollTo(0, panel.offsetTop - 70)"
-    )
-    save(page, "train")
+    save(page, "train", page.get_by_role("region", name="What came of it"))
 
 
-def save(page: Any, name: str) -> None:
+def save(page: Any, name: str, part: Any = None) -> None:
     """With few colours: a quarter of the size, and nothing that is seen is lost."""
     page.wait_for_timeout(300)
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    small = picture.quantize(128, dither=Image.Dither.NONE)
+    picture = Image.open(io.BytesIO((part or page).screenshot())).convert("RGB")
+    small = picture.quantize(256, dither=Image.Dither.NONE)
     small.save(PICTURES / f"{name}.png", optimize=True)
 
 

@@ -164,6 +164,7 @@ def test_ten_files_dropped_give_a_table_to_sort_and_to_take_away(
 
 
 def drop(page: Any, files: list[Path]) -> None:
+    page.locator(".drop").wait_for()
     page.evaluate(
         DROP, [[file.name, base64.b64encode(file.read_bytes()).decode()] for file in files]
     )

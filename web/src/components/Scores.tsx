@@ -2,6 +2,8 @@
 import { count, percent } from "../text";
 import type { ScoreSummary } from "../types";
 
+const FEW = 50;
+
 function share(value: number | null | undefined): string {
   return value === null || value === undefined ? "not measured" : percent(value, 1);
 }
@@ -21,6 +23,9 @@ export function Scores({ scores }: { scores: ScoreSummary }) {
         Measured on {count(n_tracks, "track")}
         {n_groups ? ` by ${count(n_groups, "artist")}` : ""} that it was not trained on:
       </p>
+      {n_tracks < FEW && (
+        <p class="note warn">So few tracks say little: another {n_tracks} could give quite other numbers.</p>
+      )}
       <dl class="facts">
         <dt>Right, if it must always answer</dt>
         <dd><strong>{share(scores.accuracy)}</strong>{interval(scores.accuracy_interval_95)}</dd>

@@ -11,7 +11,9 @@ interface Props {
 
 export function ByConfidence({ confidences, onChoose }: Props) {
   const nBins = confidences.length || 1;
-  const [bin, setBin] = useState(Math.round(0.7 * nBins));
+  // At first at 70%, or where the surest tracks are.
+  const [bin, setBin] = useState(() =>
+    Math.min(Math.round(0.7 * nBins), Math.max(0, confidences.findLastIndex((n) => n > 0))));
   const least = bin / nBins;
   const n = confidences.slice(bin).reduce((sum, value) => sum + value, 0);
   const highest = Math.max(1, ...confidences);

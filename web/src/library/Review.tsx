@@ -37,6 +37,7 @@ export function Review({ planId, version, isBusy, onApply }: Props) {
   const [albums, setAlbums] = useState<PlanAlbum[]>([]);
   const [nAlbums, setNAlbums] = useState(0);
   const [isAsking, setAsking] = useState(false);
+  const [failure, setFailure] = useState("");
   const latest = useRef(0);
 
   const report = (error: unknown) => say(explain(error), true);
@@ -56,12 +57,17 @@ export function Review({ planId, version, isBusy, onApply }: Props) {
   const loadPlan = async () => setPlan(await get<PlanDetail>(`plans/${planId}`));
   const reload = () => Promise.all([loadPlan(), load(0, Math.max(albums.length, PAGE))]);
 
-  useEffect(() => {
+  const open = () => {
+    setFailure("");
     setAlbums([]);
-    Promise.all([loadPlan(), load(0, PAGE)]).catch(report);
-  }, [planId, show]);
+    Promise.all([loadPlan(), load(0, PAGE)]).catch((error: unknown) => setFailure(explain(error)));
+  };
+  useEffect(open, [planId, show]);
+  const loaded = useRef(version);
   useEffect(() => {
-    if (version) reload().catch(report);
+    if (version === loaded.current) return; // as at the start, which has its own look
+    loaded.current = version;
+    reload().catch(report);
   }, [version]);
 
   const choose = async (selection: Selection) => {
@@ -86,7 +92,12 @@ export function Review({ planId, version, isBusy, onApply }: Props) {
     }
   };
 
-  if (!plan) return <p class="soft">Loading the plan…</p>;
+  const trouble = failure && (
+    <p class="note bad row spread" role="alert">
+      {failure} <button type="button" onClick={open}>Try again</button>
+    </p>
+  );
+  if (!plan) return trouble || <p class="soft">Loading the plan…</p>;
   const { counts } = plan;
   const nToWrite = counts.accepted;
   const mayWrite = info.value?.allow_write ?? false;
@@ -96,6 +107,7 @@ export function Review({ planId, version, isBusy, onApply }: Props) {
         <h2>Review the plan</h2>
         <span class="soft small">by the model {plan.model_name}</span>
       </div>
+      {trouble}
       <div class="row" role="group" aria-label="Which tracks are shown">
         {SHOWN.map(([name, label, key]) => (
           <button type="button" key={name} aria-pressed={show === name} onClick={() => setShow(name)}>
@@ -125,7 +137,7 @@ export function Review({ planId, version, isBusy, onApply }: Props) {
             onChange={change}
           />
         ))}
-        {albums.length === 0 && <p class="soft">Nothing here.</p>}
+        {albums.length === 0 && !failure && <p class="soft">Nothing here.</p>}
       </div>
       {albums.length < nAlbums && (
         <button type="button" onClick={() => load(albums.length, PAGE).catch(report)}>

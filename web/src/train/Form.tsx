@@ -81,8 +81,8 @@ export function TrainForm({ library, isBusy, onStarted }: Props) {
             min={3}
             max={1000000}
             required
-            value={minTracks}
-            onChange={(event) => setMinTracks(Math.max(3, event.currentTarget.valueAsNumber || 3))}
+            defaultValue={minTracks}
+            onInput={({ currentTarget: field }) => field.validity.valid && setMinTracks(field.valueAsNumber)}
           />
         </label>
         <label class="check">
@@ -130,8 +130,9 @@ export function TrainForm({ library, isBusy, onStarted }: Props) {
               type="number"
               min={1}
               max={1000}
-              value={epochs}
-              onChange={(event) => setEpochs(Math.max(1, event.currentTarget.valueAsNumber || 1))}
+              required
+              defaultValue={epochs}
+              onInput={({ currentTarget: field }) => field.validity.valid && setEpochs(field.valueAsNumber)}
             />
           </label>
         )}

@@ -96,9 +96,10 @@ export function Genres({ groups, onChange }: Props) {
                       key={genre}
                       class="small"
                       title={`${genre}: ${count(n, "track")}`}
+                      aria-label={`${genre}: take out again`}
                       onClick={() => onChange(split(groups, genre))}
                     >
-                      {genre}<span aria-hidden="true"> ×</span><span class="hidden-text"> : take out again</span>
+                      {genre} ×
                     </button>
                   ))}
                 </div>
@@ -114,8 +115,13 @@ export function Genres({ groups, onChange }: Props) {
                 Merge<span class="hidden-text"> {group.name}</span> into…
               </button>
             ) : (
-              <button type="button" class="small primary" onClick={() => put(group)}>
-                Here<span class="hidden-text">: {takenName} counts as {group.name}</span>
+              <button
+                type="button"
+                class="small primary"
+                aria-label={`Here: ${takenName} counts as ${group.name}`}
+                onClick={() => put(group)}
+              >
+                Here
               </button>
             )}
           </li>
