@@ -49,11 +49,15 @@ def test_commands_run_as_written_one_after_the_other(page: Path, home: Path) -> 
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     lines = commands(page)
     assert len(lines) >= 5
+    env = os.environ | {"HOME": str(home), "PATH": path}
     for line in lines:
+        if line.startswith("earmark serve"):
+            _serves(line, home, env)
+            continue
         done = subprocess.run(
             ["bash", "-c", line],
             cwd=home,
-            env=os.environ | {"HOME": str(home), "PATH": path},
+            env=env,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -61,6 +65,27 @@ def test_commands_run_as_written_one_after_the_other(page: Path, home: Path) -> 
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     assert (home / "my-model" / "model.onnx").exists() == ("my-model" in page.read_text())
+
+
+def _serves(line: str, home: Path, env: dict[str, str]) -> None:
+    """Started as written, but on a free port, it says where it is, and ends when it is told to."""
+    with subprocess.Popen(
+        ["bash", "-c", f"exec {line} --port 0"],
+        cwd=home,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        said = []
+        for text in server.stdout:
+            said.append(text)
+            if "http://127.0.0.1:" in text:
+                break
+        server.terminate()
+        said.append(server.stdout.read())
+    assert server.returncode == 0, "".join(said)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
