@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 from tests.web.browser import FLAGS, MUSIC, ROOT, chromium, copy_music, serving
 
 PICTURES = ROOT / "docs" / "pictures"
-WIDE = {"width": 1100, "height": 860}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1100, "height": 860}
+TALL: ViewportSize = {"width": 1100, "height": 1120}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 SONGS = [
     MUSIC / "Obsidian Shell" / "Angelic Asylum" / "09 Wings of Cruelty.mp3",
     MUSIC
@@ -97,13 +98,16 @@ def train(page: Any) -> None:
     page.get_by_role("region", name="What came of it").wait_for(timeout=LONG_MS)
     page.get_by_role("region", name="Confusion matrix").wait_for()
     page.wait_for_timeout(500)
-    save(page, "train", page.get_by_role("region", name="What came of it"))
+    page.set_viewport_size(TALL)
+    outcome = page.get_by_role("region", name="What came of it")
+    outcome.evaluate("(panel) => window.scrollTo(0, panel.offsetTop - 70)")
+    save(page, "train")
 
 
-def save(page: Any, name: str, part: Any = None) -> None:
+def save(page: Any, name: str) -> None:
     """With few colours: a quarter of the size, and nothing that is seen is lost."""
     page.wait_for_timeout(300)
-    picture = Image.open(io.BytesIO((part or page).screenshot())).convert("RGB")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     small = picture.quantize(256, dither=Image.Dither.NONE)
     small.save(PICTURES / f"{name}.png", optimize=True)
 
