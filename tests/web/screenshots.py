@@ -1,4 +1,4 @@
-"""Make docs/pictures/*.png: each view of the page, as it is with the music of examples/.
+"""Make docs/img/*.png: each view of the page, as it is with the music of examples/.
 
 python -m tests.web.screenshots
 """
@@ -16,7 +16,7 @@ from playwright.sync_api import ViewportSize, sync_playwright
 
 from tests.web.browser import FLAGS, MUSIC, ROOT, chromium, copy_music, serving
 
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "img"
 WIDE: ViewportSize = {"width": 1100, "height": 860}
 TALL: ViewportSize = {"width": 1100, "height": 1120}
 PHONE: ViewportSize = {"width": 390, "height": 844}
