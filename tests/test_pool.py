@@ -115,15 +115,14 @@ def test_workers_that_cannot_get_ready_are_no_files_fault(how: str, reason: str)
 
 
 ENDED_EARLY = """
-import signal
+import os, subprocess
 from earmark.workflows.pool import map_files
 from tests.test_pool import work
-def end(*_): raise KeyboardInterrupt
-signal.signal(signal.SIGALRM, end)
 for i in range(16):
-    signal.setitimer(signal.ITIMER_REAL, 0.03 + 0.0125 * i)
+    soon = f"sleep {0.03 + 0.0125 * i}; kill -INT {os.getpid()}"
     try:
-        list(map_files(work, ["/music/hang"] * 6, n_workers=3, time_limit_s=20))
+        with subprocess.Popen(["sh", "-c", soon], start_new_session=True):
+            list(map_files(work, ["/music/hang"] * 6, n_workers=3, time_limit_s=20))
     except KeyboardInterrupt:
         pass
 """
