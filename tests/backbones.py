@@ -13,7 +13,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle, BundleMeta
-from earmark.types import FeatureConfig, FloatArray, ListenConfig, SliceConfig, VoteConfig
+from earmark.types import (
+    FeatureConfig,
+    FloatArray,
+    LevelArray,
+    ListenConfig,
+    SliceConfig,
+    VoteConfig,
+)
 
 N_BINS, N_FRAMES = 32, 64
 N_FEATURES = 2 * N_BINS
@@ -23,7 +30,7 @@ LISTEN = ListenConfig(
 LABELS = ("Polka", "Waltz")
 
 
-def expected(X: NDArray[np.uint8]) -> FloatArray:
+def expected(X: LevelArray) -> FloatArray:
     """The embedding of slices, as the graph computes it."""
     scaled = X.astype(np.float32) / 255
     return np.concatenate([scaled.mean(axis=2), np.abs(np.diff(scaled)).mean(axis=2)], axis=1)

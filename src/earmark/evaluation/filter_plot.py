@@ -52,7 +52,8 @@ def _strongest(weights: FloatArray) -> FloatArray:
     if weights.ndim == 3:
         return weights
     strength = np.square(weights).sum(axis=(2, 3))
-    return weights[np.arange(len(weights)), strength.argmax(axis=1)]
+    strongest: FloatArray = weights[np.arange(len(weights)), strength.argmax(axis=1)]
+    return strongest
 
 
 def _pictures(path: Path, pictures: FloatArray, title: str) -> None:

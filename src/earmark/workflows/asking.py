@@ -109,7 +109,7 @@ def mixture(proba: FloatArray, labels: Sequence[str]) -> dict[str, float]:
     if len(kept) < 2:
         return {}
     total = int(counts[kept].sum())
-    ranked = sorted(kept, key=lambda i: -counts[i])
+    ranked = sorted(kept.tolist(), key=lambda i: -counts[i])
     return {labels[i]: int(counts[i]) / total for i in ranked}
 
 
