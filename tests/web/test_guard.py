@@ -89,21 +89,16 @@ def test_every_answer_forbids_what_it_can(server: Server) -> None:
         assert "unsafe" not in headers["content-security-policy"]
 
 
-def test_the_page_has_a_policy_with_a_fresh_nonce(server: Server) -> None:
+def test_the_page_allows_nothing_inline(server: Server) -> None:
     root = f"http://{server.host}:{server.port}"
-    policies = set()
-    for path in ("/", "/library/my-music", "/"):
+    for path in ("/", "/library/my-music"):
         answer = httpx.get(root + path, trust_env=False)
         if answer.status_code == 404:
             pytest.skip("the page has not been built")
         policy = answer.headers["content-security-policy"]
         assert "script-src 'self';" in policy
+        assert "style-src 'self';" in policy
         assert "unsafe" not in policy
-        nonce = policy.partition("'nonce-")[2].partition("'")[0]
-        assert len(nonce) >= 16
-        assert "{{csp-nonce}}" not in answer.text
-        policies.add(policy)
-    assert len(policies) == 3
 
 
 @pytest.mark.parametrize(

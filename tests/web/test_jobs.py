@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -126,6 +127,40 @@ def test_jobs_are_cancelled_and_their_processes_may_die(lib: Path, tmp_path: Pat
         assert server.client.get("/health").json()["status"] == "ok"
 
 
+def test_a_job_ends_with_its_server_even_while_it_has_nothing_to_say(
+    lib: Path, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "home", libraries=[str(lib)], n_workers=1) as server:
+        job = server.client.post("/jobs", json={"kind": "plan", "library_id": "songs"}).json()
+        until_progress(server, job["job_id"], "listening")
+        (pid,) = worker_pids(server.home)
+        # Those that listen for it hang, as they do over a file that takes its time.
+        stopped = [child for child in children(pid) if stop_process(child)]
+        assert stopped
+        server.stop(signal.SIGKILL)
+    # Long before its file's time is up.
+    until = time.monotonic() + 30
+    while worker_pids(tmp_path / "home") and time.monotonic() < until:
+        time.sleep(0.1)
+    left = worker_pids(tmp_path / "home")
+    for child in stopped if left else ():
+        os.kill(child, signal.SIGKILL)
+    assert left == []
+
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def stop_process(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def worker_pids(home: Path) -> list[int]:
     """Processes of jobs that keep their data in `home`."""
     found = []
@@ -220,6 +255,12 @@ def test_a_stopping_server_finishes_what_it_is_answering(tmp_path: Path) -> None
         assert b'"proba"' in answer
         assert server.process.wait(60) == 0
         assert not (tmp_path / "home" / "web" / "uploads").exists()
+
+
+def test_others_on_the_machine_cannot_look_into_what_the_server_keeps(tmp_path: Path) -> None:
+    with serving(tmp_path / "home") as server:
+        assert stat.S_IMODE((server.home / "web").stat().st_mode) == 0o700
+        assert stat.S_IMODE((server.home / "web" / "uploads").stat().st_mode) == 0o700
 
 
 def test_two_servers_do_not_share_a_data_folder(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ def test_a_plan_is_reviewed_written_and_undone(open_page: Any, server: str, libr
     review.get_by_role("button", name=re.compile("^Write")).click()
     page.get_by_role("dialog").get_by_role("button", name="Write", exact=True).click()
     page.get_by_text(f"{n_proposed - 1} files written").wait_for(timeout=60_000)
+    # Nothing is left to be written.
+    review.get_by_text(f"0 tracks accepted, 1 rejected, {n_proposed - 1} written").wait_for()
+    assert review.get_by_role("button", name=re.compile("^Write")).is_disabled()
     assert read_tags(library / changed).genres == ("Space Age", "Easy Listening")
     assert read_tags(library / rejected).genres == read_tags(MUSIC / rejected).genres
     written = [name for name, found in genres(library).items() if found != before[name]]
@@ -122,6 +125,21 @@ def test_an_undo_is_found_in_the_journal_later(open_page: Any, server: str, libr
     latest.get_by_role("button", name=re.compile("^Undo")).click()
     latest.get_by_text("taken back").wait_for()
     assert filecmp.cmp(library / name, MUSIC / name, shallow=False)
+
+
+def test_how_sure_is_sure_enough_can_be_said_beforehand(open_page: Any, server: str) -> None:
+    page = open_page(server)
+    plan(page)
+    review = page.get_by_role("region", name="Plan", exact=True)
+    n_proposed = review.locator("li.track").count()
+    page.get_by_label("Not known if less sure than").fill("99")
+    page.get_by_role("button", name="Scan and listen").click()
+    review.get_by_role("button", name="Proposed 0").wait_for(timeout=LISTENS_MS)
+    assert n_proposed > 0
+    # Several plans to choose from, on a phone.
+    assert page.get_by_label("Plan", exact=True).locator("option").count() >= 2
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_a_plan_is_reviewed_with_keys_alone(open_page: Any, server: str) -> None:

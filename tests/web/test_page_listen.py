@@ -144,6 +144,13 @@ def test_ten_files_dropped_give_a_table_to_sort_and_to_take_away(
     assert table.locator("tbody tr").count() == 10
     assert page.locator("td img, td script").count() == 0
     assert table.get_by_text(broken.name).is_visible()
+    assert "not a music file, or damaged beyond reading: " in table.inner_text()
+    # On a phone all of it can be read without scrolling sideways, names in words.
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    assert table.get_by_role("button", name="0.ogg").bounding_box()["height"] < 60
+    page.set_viewport_size(wide)
 
     table.get_by_role("button", name=re.compile("Sure")).click()
     assert table.locator("th[aria-sort=descending]").inner_text().startswith("Sure")

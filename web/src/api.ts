@@ -33,9 +33,15 @@ export function faultOf(status: number, text: string): Fault {
   return { code: String(status), message, hint: "" };
 }
 
+/** What went wrong and what to do, as one line. */
+export function inWords({ message, hint }: Fault): string {
+  if (!hint) return message;
+  return /[.!?]$/.test(message) ? `${message} ${hint}` : `${message}: ${hint}`;
+}
+
 /** Text for a person of anything that was thrown. */
 export function explain(error: unknown): string {
-  if (error instanceof Refused) return [error.fault.message, error.fault.hint].filter(Boolean).join(" ");
+  if (error instanceof Refused) return inWords(error.fault);
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -1,7 +1,7 @@
 // Files on their way to the server and what it heard. Kept outside the view, so that a look at
 // another view loses nothing.
 import { signal } from "@preact/signals";
-import { explain, Refused, remove, upload } from "./api";
+import { explain, inWords, Refused, remove, upload } from "./api";
 import { info } from "./store";
 import { bytes } from "./text";
 import type { Answering, Classified, Listened } from "./types";
@@ -68,7 +68,7 @@ async function next(): Promise<void> {
   try {
     const { model, results } = await send(entry);
     const result = results[0] as Listened;
-    const why = result.error ? [result.error.message, result.error.hint].filter(Boolean).join(" ") : "";
+    const why = result.error ? inWords(result.error) : "";
     if (has(entry.id)) change(entry.id, { state: why ? "failed" : "done", result, model, error: why });
     else drop(result);
   } catch (error) {

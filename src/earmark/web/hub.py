@@ -132,7 +132,7 @@ def claimed(settings: WebSettings) -> Iterator[None]:
     """
     home = settings.home
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = (home / ".lock").open("ab")
     except OSError as e:
         raise LibraryError(f"{home} cannot be written: {e.strerror}") from e

@@ -289,8 +289,8 @@ class Jobs:
         }
         process.stdin.write(json.dumps(order).encode() + b"\n")
         with contextlib.suppress(ConnectionError):
+            # It stays open: should this server die, its end tells the process so.
             await process.stdin.drain()
-        process.stdin.close()
         # Between the state and the process, somebody may have cancelled or stopped.
         if self._stopping:
             _send(process, signal.SIGTERM)

@@ -119,7 +119,8 @@ def counts(store: Store, plan_id: int) -> PlanCounts:
     sql = (
         f"SELECT count(*), count(DISTINCT album_id), sum({_WRITES}), sum(action = 'unknown'),"
         " sum(action = 'error'), sum(action = 'keep'),"
-        f" sum({_WRITES} AND choice = 'accepted'), sum(choice = 'rejected'), sum(written)"
+        f" sum({_WRITES} AND choice = 'accepted' AND NOT written), sum(choice = 'rejected'),"
+        " sum(written)"
         " FROM plan_items WHERE plan_id = ?"
     )
     row = [n or 0 for n in store.query(sql, plan_id)[0]]

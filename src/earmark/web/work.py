@@ -1,8 +1,8 @@
 """The process of one job: ``python -m earmark.web.work``, started by `earmark.web.jobs`.
 
-What it is to do comes as a line of JSON on its input. On its output it says, in lines of JSON, how
-far it is, and that there are new events in the store. SIGINT means that the job is not wanted any
-more; SIGTERM that it will be taken up again later.
+What it is to do comes as a line of JSON on its input, whose end means that the server is gone. On
+its output it says, in lines of JSON, how far it is, and that there are new events in the store.
+SIGINT means that the job is not wanted any more; SIGTERM that it will be taken up again later.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,6 +43,7 @@ def main() -> None:
     """Do one job; exit code 0 when the store says how it ended."""
     told = _Told()
     order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
     with Store.open(Path(order["store"])) as store:
         job = store.job(int(order["job_id"]))
         assert job is not None
@@ -59,6 +61,13 @@ def main() -> None:
             store.set_job(job.job_id, result=result)
             if not interrupted:
                 _finish(store, job, "done")
+
+
+def _outlive_nobody() -> None:
+    """Stop when the server dies without a word: the next one takes the job up again."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _finish(store: Store, job: JobRow, state: str, **columns: Any) -> None:

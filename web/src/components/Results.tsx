@@ -9,6 +9,9 @@ const COLUMNS: Record<Column, string> = {
   name: "File", genre: "Genre", confidence: "Sure", agreement: "Slices agreeing",
 };
 
+// On a phone, what slices say is shown with each file.
+const CLASSES: Partial<Record<Column, string>> = { confidence: "number", agreement: "number wide-only" };
+
 function valueOf(entry: Entry, column: Column): string | number | null {
   if (column === "name") return entry.name;
   const value = entry.result?.[column];
@@ -79,6 +82,7 @@ export function Results({ all }: { all: readonly Entry[] }) {
                   <th
                     key={name}
                     scope="col"
+                    class={CLASSES[name]}
                     aria-sort={isSorted ? (sign === 1 ? "ascending" : "descending") : "none"}
                   >
                     <button type="button" onClick={() => sortBy(name)}>
@@ -116,7 +120,7 @@ function Row({ entry }: { entry: Entry }) {
               : <span title={result.reason ?? ""}>? <span class="soft small">{result.reason}</span></span>}
           </td>
           <td class="number">{percent(result.confidence ?? 0)}</td>
-          <td class="number">
+          <td class={CLASSES.agreement}>
             {Math.round((result.agreement ?? 0) * result.slices.length)} of {result.slices.length}
           </td>
         </>

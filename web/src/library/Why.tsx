@@ -1,6 +1,6 @@
 // Why a track of the library has been given its genre: the same answer as a song dropped in gets.
 import { useEffect, useState } from "preact/hooks";
-import { explain, post } from "../api";
+import { explain, inWords, post } from "../api";
 import { Dialog } from "../components/Dialog";
 import { Answer } from "../components/Result";
 import type { Classified } from "../types";
@@ -21,7 +21,7 @@ export function Why({ libraryId, path, name, onClose }: Props) {
     <Dialog title={name} onClose={onClose}>
       {why && <p class="note bad" role="alert">{why}</p>}
       {!result && !why && <p class="soft" role="status">Listening…</p>}
-      {result?.error && <p class="note bad">{result.error.message} {result.error.hint}</p>}
+      {result?.error && <p class="note bad">{inWords(result.error)}</p>}
       {answer && result && !result.error && <Answer name={name} result={result} model={answer.model} />}
     </Dialog>
   );

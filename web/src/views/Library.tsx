@@ -46,6 +46,8 @@ function Open({ library }: { library: Root }) {
   const [jobId, setJobId] = useState<number | null>(null);
   const [plans, setPlans] = useState<PlanSummary[]>([]);
   const [mode, setMode] = useState<TagMode>("fill");
+  // Empty: what the model itself asks for.
+  const [least, setLeast] = useState<number | null>(null);
   const [version, setVersion] = useState(0);
   const watched = useJob(jobId);
   const isBusy = watched.job !== null && !isOver(watched.job);
@@ -88,7 +90,9 @@ function Open({ library }: { library: Root }) {
           class="row"
           onSubmit={(event) => {
             event.preventDefault();
-            void start(post<Job>("jobs", { kind: "plan", library_id: id, mode }));
+            void start(post<Job>("jobs", {
+              kind: "plan", library_id: id, mode, min_confidence: least === null ? null : least / 100,
+            }));
           }}
         >
           <label class="field">
@@ -96,6 +100,17 @@ function Open({ library }: { library: Root }) {
             <select value={mode} onChange={(event) => setMode(event.currentTarget.value as TagMode)}>
               {Object.entries(MODES).map(([value, label]) => <option key={value} value={value}>{label}</option>)}
             </select>
+          </label>
+          <label class="field">
+            <span>Not known if less sure than, in %</span>
+            <input
+              type="number"
+              min={0}
+              max={100}
+              placeholder="as the model says"
+              onInput={({ currentTarget: field }) =>
+                field.validity.valid && setLeast(field.value ? field.valueAsNumber : null)}
+            />
           </label>
           <button class="primary align-end" disabled={isBusy}>Scan and listen</button>
           {plans.length > 1 && (

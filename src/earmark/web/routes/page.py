@@ -9,12 +9,11 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from earmark.web.faults import Refused, not_found
-from earmark.web.guard import nonce, page_policy
+from earmark.web.guard import page_policy
 
 routes = APIRouter(include_in_schema=False)
 
 STATIC = Path(__file__).parents[1] / "page" / "static"
-_NONCE = "{{csp-nonce}}"
 
 # What the system's own table says of these differs, and scripts must be called scripts.
 _TYPES = {
@@ -65,11 +64,7 @@ def _index() -> Response:
             "the page has not been built",
             "from source: npm ci && npm run build, in the folder web",
         ) from e
-    page_nonce = nonce()
     return HTMLResponse(
-        text.replace(_NONCE, page_nonce),
-        headers={
-            "Content-Security-Policy": page_policy(page_nonce),
-            "Cache-Control": "no-cache",
-        },
+        text,
+        headers={"Content-Security-Policy": page_policy(), "Cache-Control": "no-cache"},
     )

@@ -53,7 +53,7 @@ class PlanCounts(Wire):
     unknown: int
     error: int
     keep: int
-    accepted: int
+    accepted: int = Field(description="Items that are to be written, and are not yet.")
     rejected: int
     written: int
 
