@@ -200,6 +200,20 @@ def test_an_upload_that_stalls_is_cut_off(strict: Server) -> None:
     assert time.monotonic() - started < 20
 
 
+def test_an_upload_that_is_broken_off_is_no_error_of_the_server(strict: Server) -> None:
+    kept = strict.uploads()
+    with socket.create_connection((strict.host, strict.port), timeout=30) as s:
+        s.sendall(SLOW)
+        until = time.monotonic() + 30
+        while len(strict.uploads()) == len(kept) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(strict.uploads()) == len(kept) + 1
+    while len(strict.uploads()) > len(kept) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert set(strict.uploads()) == set(kept)
+    assert "Traceback" not in strict.log.read_text()
+
+
 def test_an_upload_that_trickles_is_cut_off(strict: Server) -> None:
     with socket.create_connection((strict.host, strict.port), timeout=30) as s:
         s.sendall(SLOW)

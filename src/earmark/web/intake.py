@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
 
 from earmark.web.faults import Refused, readable
 from earmark.web.limits import in_megabytes
@@ -56,9 +57,12 @@ async def receive(request: Request, uploads: Uploads, bounds: Bounds) -> list[Up
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
-        if chunk:
-            yield chunk
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientDisconnect as e:
+        raise Refused(400, "the upload was broken off", close=True) from e
 
 
 class _Taker:
