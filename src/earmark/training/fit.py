@@ -181,6 +181,9 @@ class _TrainState:
         self.fabric.barrier()
 
     def best_network(self) -> nn.Module:
+        """The one with the best validation loss; nothing can be learned any more."""
+        # Of a large network, three times its weights.
+        del self.network, self.optimiser
         network = self._fresh_network()
         network.load_state_dict(checkpoints.load_best(self.run_dir)["network"])
         return network.eval()
@@ -204,6 +207,7 @@ class _TrainState:
                 group["lr"] = lr
             total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(wanted), rng)
             yield Step(self.epoch + 1, step + 1, n_steps)
+        self.optimiser.zero_grad()  # Gradients are as large as the network.
         loss, accuracy = self.objective.judge(self.network, valid, self.fabric.device)
         train_loss, loss, accuracy = self.fabric.broadcast((total / n_steps, loss, accuracy))
         if not np.isfinite([train_loss, loss]).all():

@@ -14,6 +14,7 @@ from earmark.training.lessons import Lessons
 from earmark.types import FloatArray
 
 _BATCH = 64
+_LEVELS = 2**19
 
 
 class Objective(Protocol):
@@ -92,7 +93,9 @@ class Imitation:
 def predict(network: nn.Module, part: Part, device: torch.device | None = None) -> FloatArray:
     """Probabilities (n_slices, n_classes) of the part's slices, in their order."""
     network.eval()
-    logits = [network(torch.from_numpy(X).to(device)) for X, _ in part.batches(_BATCH)]
+    # Long slices in smaller batches: judging is not to take more memory than learning.
+    size = max(1, min(_BATCH, _LEVELS // next(part.batches(1))[0].size))
+    logits = [network(torch.from_numpy(X).to(device)) for X, _ in part.batches(size)]
     proba: FloatArray = torch.cat(logits).float().softmax(dim=1).cpu().numpy()
     return proba
 
