@@ -107,6 +107,30 @@ def test_the_model_knows_the_genres(trained: Path, library: Path) -> None:
     assert sum(right) >= 28
 
 
+def test_a_network_over_tracks_decides_in_place_of_a_vote(
+    trained: Path, library: Path, tmp_path: Path
+) -> None:
+    recipe, out = tmp_path / "second.toml", tmp_path / "model"
+    track = '[track]\nname = "attention"\nschedule = { epochs = 10, min_steps = 10 }\n'
+    recipe.write_text(SMALL + track)
+    ran = earmark("train", library, "--out", out, "--recipe", recipe, "--vote", "network", *COMMON)
+    assert ran.code == 3, ran.err
+    assert "the network over tracks is right about" in ran.err + ran.out
+    meta = bundle.load(out).meta
+    assert meta.vote.mode == "network"
+    assert (out / "vote.onnx").stat().st_size > 0
+    assert "network" in meta.scores["votes"]
+    assert meta.training["track_network"]["n_epochs"] <= 10
+    for vote in ((), ("--vote", "mean")):
+        ran = earmark("classify", library, "--model", out, "--json", "--min-confidence", "0", *vote)
+        found = {Path(t["path"]).stem: t["genre"] for t in json.loads(ran.out)["tracks"]}
+        right = [genre == name.partition("-")[0] for name, genre in found.items() if "-" in name]
+        assert sum(right) >= 28
+    ran = earmark("classify", library, "--model", trained, "--vote", "network")
+    assert ran.code == 2
+    assert "has no network over tracks" in ran.err
+
+
 def test_the_split_is_by_artist_and_written_down(trained: Path) -> None:
     with trained.with_name("toy-run").joinpath("split.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
