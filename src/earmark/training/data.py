@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
-Batch: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
+Batch: TypeAlias = tuple[NDArray[Any], IntArray]
 
 
 class Rows(Protocol):
@@ -20,21 +20,6 @@ class Rows(Protocol):
 
     def read(self, numbers: IntArray) -> NDArray[Any]:
         """Slices by number, in the order asked: (n, n_bins, n_frames)."""
-
-
-class Examples(Protocol):
-    """Slices that something is to be learned about."""
-
-    def __len__(self) -> int: ...
-
-    def batches(self, size: int, order: IntArray | None = None) -> Iterator[Batch]:
-        """Slices (≤ size, n_bins, n_frames) with what is to be said of them."""
-
-    def shuffled(self, size: int, min_steps: int, rng: np.random.Generator) -> IntArray:
-        """An order to learn in, see `shuffled`."""
-
-    def fingerprint(self) -> int:
-        """A number that differs when something else is learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +63,19 @@ class Part:
             yield self.store.read(self.numbers[chosen]), self.reference[chosen]
 
     def shuffled(self, size: int, min_steps: int, rng: np.random.Generator) -> IntArray:
-        """An order to learn in, see `shuffled`."""
-        return shuffled(len(self), size, min_steps, rng)
+        """An order to learn in: every slice once, or over again until it makes `min_steps` batches.
+
+        A last batch of one slice is left out: batch normalisation has nothing to normalise by in
+        it.
+        """
+        n = len(self) if len(self) > (min_steps - 1) * size else min_steps * size
+        passes = [rng.permutation(len(self)) for _ in range(-(-n // len(self)))]
+        order = np.concatenate(passes)[:n]
+        return order[:-1] if n % size == 1 and n > 1 else order
 
     def fingerprint(self) -> int:
         """A number that differs when other slices or other labels are learned from."""
         return zlib.crc32(self.reference.tobytes(), zlib.crc32(self.numbers.tobytes()))
-
-
-def shuffled(n_slices: int, size: int, min_steps: int, rng: np.random.Generator) -> IntArray:
-    """An order to learn in: every slice once, or over again until it makes `min_steps` batches.
-
-    A last batch of one slice is left out: batch normalisation has nothing to normalise by in it.
-    """
-    n = n_slices if n_slices > (min_steps - 1) * size else min_steps * size
-    passes = [rng.permutation(n_slices) for _ in range(-(-n // n_slices))]
-    order = np.concatenate(passes)[:n]
-    return order[:-1] if n % size == 1 and n > 1 else order
 
 
 def ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:

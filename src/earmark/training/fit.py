@@ -24,8 +24,8 @@ from earmark.errors import ConfigError, DataError, LibraryError
 from earmark.models import registry
 from earmark.training import checkpoints
 from earmark.training.augment import Augmenter, mixup
-from earmark.training.data import Examples, IntArray, Part, ahead
-from earmark.training.objectives import Genres, Objective
+from earmark.training.data import IntArray, Part, ahead
+from earmark.training.objectives import Genres
 from earmark.training.recipe import TrainingRecipe
 from earmark.training.settings import Epoch, Hardware, Remark, ScheduleConfig, Step
 
@@ -45,15 +45,14 @@ class Fitted:
 
 
 def fit(
-    train: Examples,
-    valid: Examples,
+    train: Part,
+    valid: Part,
     n_classes: int,
     recipe: TrainingRecipe,
     run_dir: Path,
     hardware: Hardware | None = None,
     build: Callable[[], nn.Module] | None = None,
     n_threads: int = 0,
-    objective: Objective | None = None,
 ) -> Generator[Step | Epoch | Remark, None, Fitted]:
     """Train a network; resumes where `run_dir` holds a checkpoint of the same recipe and data.
 
@@ -61,7 +60,7 @@ def fit(
 
     Parameters
     ----------
-    train, valid : Examples
+    train, valid : Part
     n_classes : int
         Of the network's answers.
     recipe : TrainingRecipe
@@ -72,8 +71,6 @@ def fit(
         Makes a fresh network; by default the recipe's.
     n_threads : int
         Of the processor; 0: one for each core that the process may run on.
-    objective : Objective, optional
-        What is learned; by default the genres of a `Part`.
 
     Raises
     ------
@@ -92,12 +89,7 @@ def fit(
     except OSError as e:
         raise LibraryError(f"cannot make the run folder {run_dir}: {e.strerror}") from e
     torch.set_num_threads(n_threads or usable_cores())
-    if objective is None:
-        weights = torch.from_numpy(cast(Part, train).class_weights(n_classes))
-        objective = Genres(weights, recipe.optimiser.label_smoothing)
-    state = _TrainState(
-        train, valid, n_classes, recipe, run_dir, hardware or Hardware(), build, objective
-    )
+    state = _TrainState(train, valid, n_classes, recipe, run_dir, hardware or Hardware(), build)
     schedule = recipe.schedule
     interrupted = False
     try:
@@ -120,14 +112,13 @@ class _TrainState:
 
     def __init__(
         self,
-        train: Examples,
-        valid: Examples,
+        train: Part,
+        valid: Part,
         n_classes: int,
         recipe: TrainingRecipe,
         run_dir: Path,
         hardware: Hardware,
         build: Callable[[], nn.Module] | None,
-        objective: Objective,
     ) -> None:
         self.recipe, self.run_dir = recipe, run_dir
         self.fabric = open_fabric(hardware)
@@ -140,7 +131,8 @@ class _TrainState:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimiser = self.fabric.setup(network, _optimiser(network, recipe))
         self.augment = Augmenter(recipe.augmentation, recipe.features, n_frames)
-        self.objective = objective
+        weights = torch.from_numpy(train.class_weights(n_classes))
+        self.objective = Genres(weights, recipe.optimiser.label_smoothing)
         self.epoch = 0
         self.history: list[Epoch] = []
         used = recipe.to_dict()
@@ -188,7 +180,7 @@ class _TrainState:
         network.load_state_dict(checkpoints.load_best(self.run_dir)["network"])
         return network.eval()
 
-    def run_epoch(self, train: Examples, valid: Examples) -> Generator[Step | Epoch, None, None]:
+    def run_epoch(self, train: Part, valid: Part) -> Generator[Step | Epoch, None, None]:
         schedule = self.recipe.schedule
         started, worked = time.monotonic(), time.process_time()
         rng = np.random.default_rng((self.recipe.seed, self.epoch))
