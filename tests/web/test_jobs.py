@@ -22,7 +22,7 @@ from earmark.tags import Journal
 from tests.audiofiles import synth, write
 from tests.web.servers import Server, serving
 
-N_SONGS = 24
+N_SONGS = 60
 
 
 @pytest.fixture(scope="module")
@@ -184,10 +184,16 @@ def test_a_restart_takes_up_what_was_running(lib: Path, tmp_path: Path, number: 
     with serving(tmp_path / "home", **given) as server:
         job = server.client.post("/jobs", json={"kind": "plan", "library_id": "songs"}).json()
         until_progress(server, job["job_id"], "listening", 2)
+        # It cannot be faster than the server stops.
+        (pid,) = worker_pids(server.home)
+        stopped = [child for child in children(pid) if stop_process(child)]
         server.stop(number)
     until = time.monotonic() + 60
     while worker_pids(tmp_path / "home") and time.monotonic() < until:
         time.sleep(0.1)
+    for child in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGCONT)
     assert worker_pids(tmp_path / "home") == []
     with serving(tmp_path / "home", **given) as server:
         ended = server.wait(job["job_id"])
