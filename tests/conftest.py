@@ -1,6 +1,7 @@
 """Every test gets an Earmark home of its own, so that none touches the user's."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -13,6 +14,10 @@ hypothesis.settings.load_profile("earmark")
 # One thread a process: several that train on a busy machine wait for each other's threads. Read
 # when torch and numpy are first imported, by the processes that tests start too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What a shell starts in the background ignores Ctrl-C, and so would all programs that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
