@@ -217,7 +217,7 @@ def test_results_survive_a_look_at_another_view(open_page: Any, plain_server: st
     page.get_by_role("link", name="Train").click()
     page.get_by_role("heading", name="Train").wait_for()
     page.get_by_role("link", name="Listen").click()
-    assert page.locator(".verdict .genre").is_visible()
+    page.locator(".verdict .genre").wait_for(timeout=5000)
 
 
 def test_the_models_card_says_how_good_it_is(open_page: Any, plain_server: str) -> None:
