@@ -26,6 +26,7 @@ from earmark.types import (
     Stacker,
     VoteConfig,
 )
+from earmark.workflows.classify import shipped_model
 
 META = BundleMeta(
     name="toy",
@@ -40,6 +41,13 @@ META = BundleMeta(
 @pytest.fixture(scope="module")
 def network() -> bytes:
     return to_onnx(registry.build("cnn", 16, 16, 2), 16, 16)
+
+
+def test_a_network_says_nothing_of_the_machine_that_it_was_made_on(network: bytes) -> None:
+    shipped = bundles.load(shipped_model()).network.read_bytes()
+    for content in (network, shipped):
+        assert b"site-packages" not in content
+        assert str(Path(registry.__file__).parent).encode() not in content
 
 
 @pytest.fixture

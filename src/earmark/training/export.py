@@ -56,7 +56,11 @@ def to_onnx(network: nn.Module, n_bins: int, n_frames: int, dtype: DTypeLike = n
         finally:
             logging.getLogger("torch.onnx").setLevel(level)
     assert program is not None
-    exported: bytes = program.model_proto.SerializeToString()
+    model = program.model_proto
+    # The exporter notes which lines of code each node is from, with the paths of this machine.
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        del part.metadata_props[:]
+    exported: bytes = model.SerializeToString()
     _prove_parity(network, exported, n_bins, n_frames, dtype)
     return exported
 
