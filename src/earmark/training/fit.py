@@ -131,7 +131,7 @@ class _TrainState:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimiser = self.fabric.setup(network, _optimiser(network, recipe))
         self.augment = Augmenter(recipe.augmentation, recipe.features, n_frames)
-        weights = torch.from_numpy(train.class_weights(n_classes))
+        weights = torch.from_numpy(train.class_weights(n_classes)).to(self.fabric.device)
         self.objective = Genres(weights, recipe.optimiser.label_smoothing)
         self.epoch = 0
         self.history: list[Epoch] = []

@@ -23,6 +23,7 @@ class Genres:
     Attributes
     ----------
     weights : Tensor, shape (n_classes,)
+        On the device that learns.
     label_smoothing : float
     """
 
@@ -31,9 +32,8 @@ class Genres:
 
     def loss(self, answers: Tensor, wanted: Tensor) -> Tensor:
         """Of logits (n, n_classes) and genres (n,)."""
-        weights = self.weights.to(answers.device)
         return nn.functional.cross_entropy(
-            answers, wanted, weights, label_smoothing=self.label_smoothing
+            answers, wanted, self.weights, label_smoothing=self.label_smoothing
         )
 
     def judge(self, network: nn.Module, valid: Part, device: torch.device) -> tuple[float, float]:
