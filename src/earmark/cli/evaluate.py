@@ -46,6 +46,18 @@ def command(
             "--leave-genre-out", help="Train without each genre in turn: is it taken for another?"
         ),
     ] = False,
+    shots: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="With the recipe head: learn from so many tracks of each genre only, drawn anew"
+            " --draws times.",
+            metavar="N",
+        ),
+    ] = 0,
+    draws: Annotated[
+        int, typer.Option(min=1, help="How often tracks are drawn, with --shots.", metavar="N")
+    ] = 20,
     report: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the report.", file_okay=False)
     ] = Path("earmark-report"),
@@ -99,7 +111,11 @@ def command(
         split=SplitRequest(seed=seed or 0),
         fingerprints=fingerprints,
     )
-    if folds or protocol or leave_genre_out:
+    if shots:
+        if folds or protocol or leave_genre_out:
+            raise ConfigError("--shots is a protocol of its own", "give it without another")
+        evaluations, n_skipped = _few_shots(request, chosen, backbone, shots, draws, quiet)
+    elif folds or protocol or leave_genre_out:
         flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}
         recipe = _recipe_of(model, {**flags, "head.backbone": backbone, "seed": seed})
         protocols = _protocols(protocol or ("artist" if folds else PRESCRIBED))
@@ -137,6 +153,34 @@ def _measure(
             options.vote_of(chosen, bundle),
             request,
             catalogue,
+            n_workers=chosen.n_workers,
+            time_limit_s=chosen.time_limit_s,
+        )
+        evaluation, n_skipped = follow(flow, quiet=quiet)
+    return [evaluation], n_skipped
+
+
+def _few_shots(
+    request: LabelRequest,
+    chosen: configuration.Settings,
+    backbone: str | None,
+    n_shots: int,
+    n_draws: int,
+    quiet: bool,
+) -> tuple[list[Evaluation], int]:
+    from earmark.workflows.few_shots import ShotRequest, few_shots
+
+    recipe = _recipe_of(chosen.model, {"head.backbone": backbone})
+    if recipe.kind != "head":
+        raise ConfigError(
+            f"{recipe.name} is no head, which alone learns from a few tracks",
+            "measure the recipe head, with --backbone and the model to put it on",
+        )
+    with options.open_catalogue() as catalogue:
+        flow = few_shots(
+            ShotRequest(request, recipe.head.backbone, n_shots, n_draws),
+            catalogue,
+            configuration.data_dir(),
             n_workers=chosen.n_workers,
             time_limit_s=chosen.time_limit_s,
         )
@@ -229,6 +273,11 @@ def _print(evaluations: list[Evaluation]) -> None:
         )
     out().print(table)
     for found in evaluations:
+        if found.draws:
+            out().print(
+                f"right in single draws: {min(found.draws):.1%} to {max(found.draws):.1%},"
+                f" {len(found.draws)} draws"
+            )
         for warning in found.warnings:
             complain(f"{found.protocol}: {warning}")
 

@@ -122,6 +122,13 @@ def _measured(e: Evaluation) -> Iterator[Block]:
         f"Measured on {e.n_tracks} tracks ({e.n_slices} slices) by {e.n_groups} artists, of"
         f" {len(e.labels)} genres."
     )
+    if e.draws:
+        yield Paragraph(
+            f"Learned {len(e.draws)} times, from other tracks each time; of the answers about other"
+            f" artists' tracks {_percent(min(e.draws))} to {_percent(max(e.draws))} are right. All"
+            " scores below are over the answers of all times; a track counts as often as it was"
+            " not to be learned from."
+        )
     yield Paragraph(_sentence(f"Data: {e.data}"))
     known = PROTOCOLS.get(e.protocol)
     protocol = _sentence(f"Protocol: {e.protocol}{f', {known.what}' if known else ''}")
@@ -177,13 +184,13 @@ def _genres(e: Evaluation, number: int) -> Iterator[Block]:
 
 def _confidence(e: Evaluation, number: int) -> Iterator[Block]:
     floor = e.baselines["calibration_error_if_calibrated"]
-    n_bins = len(e.reliability.n)
+    n_bins, error = len(e.reliability.n), e.track["expected_calibration_error"]
     yield Heading(3, "Does its confidence mean what it says?")
     yield Paragraph(
         "Of answers that claim to be 70 % sure, 70 % should be right. The expected calibration"
         f" error is the mean distance from that, over {n_bins} bins of about"
-        f" {round(e.n_tracks / n_bins)} tracks: {shown(e.track['expected_calibration_error'])},"
-        f" n = {e.n_tracks}. Perfectly honest confidences would show {_percent(floor)} on as many"
+        f" {round(error.n / n_bins)} tracks: {shown(error)},"
+        f" n = {error.n}. Perfectly honest confidences would show {_percent(floor)} on as many"
         " tracks, by chance alone."
     )
     yield Image(picture_file(number, "reliability"), "Share of right answers by confidence")

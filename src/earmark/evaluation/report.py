@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -13,7 +15,9 @@ import earmark
 from earmark.errors import EarmarkError, MissingExtraError
 from earmark.evaluation.document import to_html, to_markdown
 from earmark.evaluation.prose import COMPARISON, compose, picture_file
-from earmark.evaluation.results import Evaluation, compare
+from earmark.evaluation.results import Evaluation, TrackAnswer, compare
+
+TRACKS = "tracks.csv"
 
 
 def write_report(
@@ -23,7 +27,7 @@ def write_report(
     title: str,
     command: str,
 ) -> Path:
-    """Write ``report.html``, ``report.md`` with its pictures, and ``metrics.json``.
+    """Write ``report.html``, ``report.md`` with its pictures, ``metrics.json``, ``tracks.csv``.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def write_report(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+        if any(evaluation.tracks for evaluation in evaluations):
+            _write_tracks(folder / TRACKS, evaluations)
         for file, draw in pictures.items():
             draw(folder / file)
         images = {file: (folder / file).read_bytes() for file in pictures}
@@ -65,6 +71,18 @@ def write_report(
             f"the report cannot be written to {folder}: {e.strerror}", "choose another folder"
         ) from e
     return page
+
+
+def _write_tracks(path: Path, evaluations: Sequence[Evaluation]) -> None:
+    """One row a track and protocol, for spreadsheets: which tracks are wrong, and how wrong."""
+    columns = [f.name for f in dataclasses.fields(TrackAnswer)]
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        table = csv.writer(file)
+        table.writerow(["protocol", *columns])
+        for evaluation in evaluations:
+            for track in evaluation.tracks:
+                found = [getattr(track, name) for name in columns]
+                table.writerow([evaluation.protocol, *found])
 
 
 def require_plots() -> None:

@@ -60,7 +60,30 @@ PROTOCOLS = {
         "tracks of albums not trained on", "the same artists are in training and in test"
     ),
     "artist": Protocol("tracks by artists not trained on"),
+    "few-shot": Protocol("tracks by artists of whom none was drawn to learn from"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TrackAnswer:
+    """What one track is, and what it was taken for.
+
+    Attributes
+    ----------
+    path, group : str
+    reference, estimate : str
+        Genres; `estimate` is the likeliest, sure or not.
+    confidence : float
+    answered : bool
+        False where the model says "I don't know".
+    """
+
+    path: str
+    group: str
+    reference: str
+    estimate: str
+    confidence: float
+    answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,12 @@ class Evaluation:
         By method; empty where not measured.
     votes : dict of str to dict of str to Score
         ``accuracy`` and ``macro_f1`` of the ways to decide that were compared, by mode.
+    tracks : tuple of TrackAnswer
+        Empty where the caller did not name them; one for each time that a track was judged.
+    draws : tuple of float
+        Where heads were learned from a few tracks, drawn anew each time: the accuracy of each.
+        All else is over the answers of all of them, `n_tracks` and `n_slices` apart, which count
+        nothing twice.
     warnings : tuple of str
         What a reader of the scores must know.
     """
@@ -118,6 +147,8 @@ class Evaluation:
     unknown: tuple[Detection, ...] = ()
     nonmusic: tuple[Detection, ...] = ()
     votes: dict[str, dict[str, Score]] = dataclasses.field(default_factory=dict)
+    tracks: tuple[TrackAnswer, ...] = ()
+    draws: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -138,7 +169,7 @@ class Evaluation:
         plain = {
             f.name: _plain(getattr(self, f.name))
             for f in dataclasses.fields(self)
-            if f.name != "risk_coverage"
+            if f.name not in ("risk_coverage", "tracks")
         }
         plain["risk_coverage"] = _plain(_thinned(self.risk_coverage))
         plain["coverage_at_precision"] = [
@@ -159,6 +190,7 @@ def evaluate(
     unknown: Sequence[Detection] = (),
     nonmusic: Sequence[Detection] = (),
     votes: Mapping[str, Judged] | None = None,
+    paths: Sequence[str] = (),
     warnings: Sequence[str] = (),
     n_resamples: int = 1000,
 ) -> Evaluation:
@@ -174,6 +206,8 @@ def evaluate(
         Measured beforehand by `earmark.evaluation.unknown.evaluate`.
     votes : mapping of str to Judged, optional
         The same tracks, decided about in other ways, by mode.
+    paths : sequence of str, optional
+        Of the tracks, for `Evaluation.tracks`.
     warnings : sequence of str
         Of what the caller knows; those that the scores themselves call for are added.
 
@@ -230,8 +264,26 @@ def evaluate(
         unknown=tuple(unknown),
         nonmusic=tuple(nonmusic),
         votes={mode: _compared(other, groups, bootstrap) for mode, other in (votes or {}).items()},
+        tracks=_track_answers(judged, labels, paths) if paths else (),
     )
     return dataclasses.replace(evaluation, warnings=(*warnings, *_warnings(evaluation)))
+
+
+def _track_answers(
+    judged: Judged, labels: Sequence[str], paths: Sequence[str]
+) -> tuple[TrackAnswer, ...]:
+    return tuple(
+        TrackAnswer(path, group, labels[was], labels[taken], float(sure), bool(given))
+        for path, group, was, taken, sure, given in zip(
+            paths,
+            judged.groups,
+            judged.reference,
+            judged.estimated,
+            judged.confidence,
+            judged.answered,
+            strict=True,
+        )
+    )
 
 
 def _compared(judged: Judged, groups: NDArray[np.int64], bootstrap: Bootstrap) -> dict[str, Score]:

@@ -230,6 +230,7 @@ def _measured(
             if all(mode in each for each in votes)
         },
         nonmusic=[detection(shows, method) for method in METHODS],
+        paths=[subject.path for fold in folds for subject in fold.known.subjects],
         warnings=sorted(leaks - {""}),
     )
 

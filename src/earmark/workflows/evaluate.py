@@ -106,6 +106,7 @@ def evaluate_bundle(
         votes=judged_by_all(known, bundle.meta.labels, vote),
         unknown=detect(known, _kinds(unknown)) if unknown.subjects else (),
         nonmusic=detect(known, nonmusic_answers(bundle)),
+        paths=[subject.path for subject in known.subjects],
         warnings=_unsure(bundle),
     )
 

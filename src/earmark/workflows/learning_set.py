@@ -358,6 +358,7 @@ def _describe_choice(choice: LabelChoice) -> str:
 
 def _describe_split(learning_set: LearningSet) -> str:
     sizes = ", ".join(f"{len(learning_set.part(name))} {name}" for name in PARTS)
+    split = f"split by {learning_set.split_by}: {sizes}" if learning_set.split_by else "not split"
     doubles = (
         f"\n{learning_set.n_doubles} tracks left out: the same audio as another"
         if learning_set.n_doubles
@@ -369,7 +370,7 @@ def _describe_split(learning_set: LearningSet) -> str:
         else ""
     )
     leaks = "".join(f"\nthis split leaks: {leak}" for leak in learning_set.leaks)
-    return f"split by {learning_set.split_by}: {sizes}{doubles}{near}{leaks}"
+    return f"{split}{doubles}{near}{leaks}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

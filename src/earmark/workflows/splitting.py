@@ -18,6 +18,7 @@ from earmark.datasets import (
 
 SLICES = "slice-random"
 PRESCRIBED = "prescribed"
+WHOLE = "whole"
 BY_DATA_SET = "the data set's own prescription"
 
 
@@ -29,7 +30,8 @@ class SplitRequest:
     ----------
     protocol : str
         One of `earmark.datasets.PROTOCOLS`, of which ``artist`` does not leak; or ``prescribed``:
-        the data set's own split where it has one, else by artist.
+        the data set's own split where it has one, else by artist; or ``whole``: no split, all
+        are test tracks, for those who split them themselves.
     fractions : tuple of float
         Shares of train, valid and test; with folds, valid's share of what is not tested.
     seed : int
@@ -79,6 +81,8 @@ def split_tracks(
     ConfigError, DataError
         There is no such protocol; whole groups cannot be split so.
     """
+    if request.protocol == WHOLE:
+        return ["test"] * len(tracks), ""
     prescribed = [track.split for track in tracks]
     own = request.protocol == PRESCRIBED and any(prescribed) and not request.n_folds
     protocol = "artist" if request.protocol == PRESCRIBED else request.protocol
