@@ -148,7 +148,7 @@ def _learn(
     started = time.monotonic()
     held_out = choose_c(data, [e.group for e in train], n_classes, _FOLDS, request.recipe.seed)
     c = held_out.c if held_out else DEFAULT_C
-    head = fit_head(data, n_classes, c)
+    head = fit_head(data, n_classes, c, held_out.distances if held_out else None)
     seconds = time.monotonic() - started
     yield Note(_describe(c, held_out, len(train), seconds))
     meta = draft(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime as ort
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
 from earmark import features
 from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
+from earmark.models.classical.familiarity import Familiarity
 from earmark.models.classical.head import Head
 
 TOLERANCE = 1e-4
@@ -34,14 +38,12 @@ def graft(backbone: Bundle, head: Head) -> bytes:
         raise BundleError(
             f"no head can be put on {backbone.network}: {e}", "choose another backbone"
         ) from e
-    weights = numpy_helper.from_array(head.weights, _unused(body, "head.weights"))
-    bias = numpy_helper.from_array(head.bias, _unused(body, "head.bias"))
-    body.graph.initializer.extend((weights, bias))
-    body.graph.node.append(
-        helper.make_node(
-            "Gemm", ["embedding", weights.name, bias.name], ["logits"], name=_unused(body, "head")
-        )
-    )
+    if head.familiarity is None:
+        _add(body, "Gemm", "embedding", head.weights, head.bias, output="logits")
+    else:
+        answers = _add(body, "Gemm", "embedding", head.weights, head.bias)
+        factor = _factor(body, head.familiarity)
+        _add(body, "Mul", answers, factor, output="logits")
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(head.bias)])
     body.graph.output.insert(0, logits)
     try:
@@ -53,6 +55,46 @@ def graft(backbone: Bundle, head: Head) -> bytes:
     network: bytes = body.SerializeToString()
     _prove_parity(backbone, head, network)
     return network
+
+
+def _add(
+    model: onnx.ModelProto,
+    op: str,
+    *inputs: str | NDArray[Any],
+    output: str = "",
+    n_outputs: int = 1,
+    **attributes: Any,
+) -> str:
+    """Append a node; arrays become constants. The name of its first output is returned."""
+    names = []
+    for given in inputs:
+        if isinstance(given, str):
+            names.append(given)
+        else:
+            constant = numpy_helper.from_array(given, _unused(model, "head.constant"))
+            model.graph.initializer.append(constant)
+            names.append(constant.name)
+    output = output or _unused(model, "head.value")
+    outputs = [output, *(f"{output}.{i}" for i in range(1, n_outputs))]
+    node = helper.make_node(op, names, outputs, name=_unused(model, "head"), **attributes)
+    model.graph.node.append(node)
+    return output
+
+
+def _factor(model: onnx.ModelProto, familiarity: Familiarity) -> str:
+    """`Familiarity.factors`, (n, 1)."""
+    x = _add(model, "Sub", "embedding", familiarity.centre)
+    x = _add(model, "Mul", x, familiarity.precision)
+    product = _add(model, "Mul", _add(model, "MatMul", x, familiarity.matrix), x)
+    # Sum and minimum by operators that are the same in all versions of ONNX that backbones have.
+    square = _add(model, "MatMul", product, np.ones((len(familiarity.centre), 1), np.float32))
+    to_genres = _add(model, "Gemm", x, familiarity.linear, familiarity.offsets)
+    nearest = _add(model, "TopK", to_genres, np.array([1]), n_outputs=2, largest=0)
+    distance = _add(model, "Add", square, nearest)
+    steepness = np.array(-1 / familiarity.spread, np.float32)
+    scaled = _add(model, "Mul", distance, steepness)
+    limit = np.array(familiarity.limit / familiarity.spread, np.float32)
+    return _add(model, "Sigmoid", _add(model, "Add", scaled, limit))
 
 
 def _unused(model: onnx.ModelProto, name: str) -> str:

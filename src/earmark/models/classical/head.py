@@ -3,11 +3,13 @@
 Learned from track means, so that a long track counts no more than a short one, of features
 standardised by the spread of the slices, which are what the head then answers for. Genres are
 weighted to count alike. The regularisation is the one with the lowest loss on artists left out,
-after the temperature has been set, as it is in a bundle.
+after the temperature has been set, as it is in a bundle. What is strange to the head makes it
+doubt, see `earmark.models.classical.familiarity`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from earmark.calibration import fit_temperature, softmax
 from earmark.errors import DataError
+from earmark.models.classical.familiarity import Familiarity
+from earmark.models.classical.familiarity import fit as fit_familiarity
 from earmark.models.classical.folds import folds
 from earmark.types import FloatArray
 
@@ -44,14 +48,20 @@ class Head:
     ----------
     weights : ndarray of float32, shape (n_features, n_classes)
     bias : ndarray of float32, shape (n_classes,)
+    familiarity : Familiarity or None
+        By which logits are made smaller the stranger a slice is.
     """
 
     weights: FloatArray
     bias: FloatArray
+    familiarity: Familiarity | None = None
 
     def logits(self, embeddings: FloatArray) -> FloatArray:
         """Logits (n_slices, n_classes) of embeddings (n_slices, n_features)."""
         answers: FloatArray = embeddings @ self.weights + self.bias
+        if self.familiarity is not None:
+            distances = self.familiarity.distances(embeddings)
+            answers = (answers * self.familiarity.factors(distances)).astype(np.float32)
         return answers
 
 
@@ -68,12 +78,16 @@ class HeldOut:
     proba : ndarray, shape (n_tracks, n_classes)
         Mean over the slices, at `c` and its temperature; NaN for tracks that were never left out
         (see `earmark.models.classical.folds`).
+    distances : ndarray, shape (n_dealt,)
+        Of the tracks that were left out once, how strange they were, see
+        `earmark.models.classical.familiarity`.
     """
 
     c: float
     loss: dict[float, float]
     accuracy: dict[float, float]
     proba: NDArray[np.float64]
+    distances: NDArray[np.float64]
 
 
 class Tracks:
@@ -136,10 +150,28 @@ def fit_heads(
         yield _folded(model, centre, scale, n_classes)
 
 
-def fit_head(data: Tracks, n_classes: int, c: float) -> Head:
-    """A head learned from all tracks."""
+def fit_head(
+    data: Tracks, n_classes: int, c: float, distances: NDArray[np.float64] | None = None
+) -> Head:
+    """A head learned from all tracks.
+
+    Parameters
+    ----------
+    data : Tracks
+    n_classes : int
+    c : float
+        Regularisation.
+    distances : ndarray, shape (n,), optional
+        How strange tracks were to heads that had not learned from their artists; without these
+        the head has no familiarity.
+    """
+    everything = np.arange(len(data))
     with threadpool_limits(_N_THREADS):
-        return next(fit_heads(data, np.arange(len(data)), n_classes, (c,)))
+        head = next(fit_heads(data, everything, n_classes, (c,)))
+        if distances is None:
+            return head
+        familiarity = _familiarity(data, everything, n_classes)
+        return dataclasses.replace(head, familiarity=familiarity.expecting(distances))
 
 
 def hold_out(data: Tracks, groups: Sequence[str], n_classes: int, k: int, seed: int = 0) -> HeldOut:
@@ -162,23 +194,29 @@ def hold_out(data: Tracks, groups: Sequence[str], n_classes: int, k: int, seed: 
         If fewer than two genres have tracks by two artists.
     """
     fold = folds(data.reference, groups, k, seed)
-    logits = {c: np.empty((len(data.slices), n_classes), np.float32) for c in GRID}
+    logits = {c: np.zeros((len(data.slices), n_classes), np.float32) for c in GRID}
+    strange = np.zeros(len(data.slices))
     with threadpool_limits(_N_THREADS):
         for i in range(fold.max() + 1):
             inside, outside = np.flatnonzero(fold != i), data.of(np.flatnonzero(fold == i))
             tested = data.slices[outside]
+            familiarity = _familiarity(data, inside, n_classes)
+            strange[outside] = familiarity.distances(tested)
             for c, head in zip(GRID, fit_heads(data, inside, n_classes, GRID), strict=True):
                 logits[c][outside] = head.logits(tested)
     dealt = np.flatnonzero(fold >= 0)
     genres = data.reference[dealt]
-    probas = {c: _track_proba(data, dealt, found) for c, found in logits.items()}
+    distances = data.track_means(strange)[dealt]
+    # Of any fold: the factors depend on the distances alone.
+    factors = familiarity.expecting(distances).factors(strange).astype(np.float32)
+    probas = {c: _track_proba(data, dealt, found * factors) for c, found in logits.items()}
     hits = {c: proba[dealt, genres] for c, proba in probas.items()}
     loss = {c: float(-np.log(np.maximum(hit, 1e-12)).mean()) for c, hit in hits.items()}
     best = min(GRID, key=loss.__getitem__)
     accuracy = {
         c: float((proba[dealt].argmax(axis=1) == genres).mean()) for c, proba in probas.items()
     }
-    return HeldOut(best, loss, accuracy, probas[best])
+    return HeldOut(best, loss, accuracy, probas[best], distances)
 
 
 def choose_c(
@@ -189,6 +227,20 @@ def choose_c(
         return hold_out(data, groups, n_classes, k, seed)
     except DataError:
         return None
+
+
+def _familiarity(data: Tracks, tracks: NDArray[np.int64], n_classes: int) -> Familiarity:
+    centre, scale = _standardisation(data, tracks)
+    chosen = data.of(tracks)
+    track = data.track[chosen]
+    return fit_familiarity(
+        data.slices[chosen],
+        1 / data.n_slices[track],
+        data.reference[track],
+        centre,
+        1 / scale,
+        n_classes,
+    )
 
 
 def _standardisation(
