@@ -111,11 +111,6 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-def test_the_model_page_says_what_the_model_says() -> None:
-    namespace = runpy.run_path(str(ROOT / "docs" / "make_model_page.py"))
-    assert (ROOT / "docs" / "model.md").read_text(encoding="utf-8") == namespace["text"]()
-
-
 def test_the_page_of_recipes_says_what_was_measured() -> None:
     pytest.importorskip("matplotlib", reason="needs earmark[report]")
     if not (ROOT / "docs" / "recipes.json").exists():
