@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from earmark.evaluation.bootstrap import Score
     from earmark.evaluation.results import Evaluation
     from earmark.training.recipe import TrainingRecipe
+    from earmark.workflows.crossval import CrossRequest
     from earmark.workflows.learning_set import LabelRequest
 
 
@@ -71,6 +72,7 @@ def command(
     roll_up: learning.RollUp = False,
     fingerprints: learning.Fingerprints = True,
     backbone: learning.Backbone = None,
+    unlabelled: learning.Unlabelled = None,
     epochs: learning.Epochs = None,
     patience: learning.Patience = None,
     seed: learning.Seed = None,
@@ -85,8 +87,10 @@ def command(
 ) -> None:
     """Measure a model on artists that it has not learned from, or a recipe by training it."""
     from earmark.evaluation.report import require_plots, write_report
+    from earmark.workflows.crossval import CrossRequest
     from earmark.workflows.learning_set import LabelRequest
     from earmark.workflows.splitting import PRESCRIBED, SplitRequest
+    from earmark.workflows.train import TrainRequest
 
     require_plots()
     chosen = options.settings(
@@ -119,9 +123,14 @@ def command(
         flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}
         recipe = _recipe_of(model, {**flags, "head.backbone": backbone, "seed": seed})
         protocols = _protocols(protocol or ("artist" if folds else PRESCRIBED))
-        evaluations, n_skipped = _cross(
-            recipe, request, protocols, folds, leave_genre_out, report, chosen, quiet
+        training = TrainRequest(
+            labels=request,
+            out=report / "trainings",
+            recipe=recipe,
+            unlabelled=tuple(unlabelled or ()),
         )
+        cross = CrossRequest(training, protocols, folds, leave_genre_out)
+        evaluations, n_skipped = _cross(cross, chosen, quiet)
     else:
         evaluations, n_skipped = _measure(request, chosen, quiet)
     page = write_report(
@@ -189,23 +198,13 @@ def _few_shots(
 
 
 def _cross(
-    recipe: TrainingRecipe,
-    request: LabelRequest,
-    protocols: tuple[str, ...],
-    folds: int,
-    leave_genre_out: bool,
-    report: Path,
-    chosen: configuration.Settings,
-    quiet: bool,
+    request: CrossRequest, chosen: configuration.Settings, quiet: bool
 ) -> tuple[list[Evaluation], int]:
-    from earmark.workflows.crossval import CrossRequest, cross_validate
-    from earmark.workflows.train import TrainRequest
+    from earmark.workflows.crossval import cross_validate
 
-    training = TrainRequest(labels=request, out=report / "trainings", recipe=recipe)
-    cross = CrossRequest(training, protocols, folds, leave_genre_out)
     with options.open_catalogue() as catalogue:
         flow = cross_validate(
-            cross,
+            request,
             catalogue,
             configuration.data_dir(),
             n_workers=chosen.n_workers,

@@ -63,6 +63,14 @@ Backbone = Annotated[
         metavar="MODEL",
     ),
 ]
+Unlabelled = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="With --recipe ear: folder with music, labelled or not, that the backbone learns to"
+        " hear by. May be repeated. [default: the labelled music]",
+        metavar="DIR",
+    ),
+]
 Estimator = Annotated[
     str | None,
     typer.Option(

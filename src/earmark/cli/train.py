@@ -17,6 +17,7 @@ def command(
     output: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
     recipe: learning.RecipeName = "cnn",
     backbone: learning.Backbone = None,
+    unlabelled: learning.Unlabelled = None,
     estimator: learning.Estimator = None,
     labels: learning.Labels = "tags",
     field: learning.Field = "genre",
@@ -96,6 +97,7 @@ def command(
         run_dir=run_dir,
         about=about,
         licence=licence,
+        unlabelled=tuple(unlabelled or ()),
     )
     with options.open_catalogue() as catalogue:
         flow = train(

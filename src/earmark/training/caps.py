@@ -31,7 +31,7 @@ def capped(
 def quick(recipe: TrainingRecipe) -> TrainingRecipe:
     """The recipe, made to run rather than to learn: a few steps on a few seconds a track."""
     changes: dict[str, Any] = {}
-    if recipe.kind != "head":
+    if recipe.kind not in ("head", "distilled"):
         excerpts = recipe.excerpts
         n_excerpts = min(excerpts.n_excerpts, 2)
         changes["excerpts.n_excerpts"] = n_excerpts
@@ -41,6 +41,8 @@ def quick(recipe: TrainingRecipe) -> TrainingRecipe:
         changes["schedule.epochs"] = 1
         changes["schedule.batch_size"] = min(recipe.schedule.batch_size, 8)
         changes["schedule.min_steps"] = 1
+    if recipe.kind == "distilled":
+        changes["distil.n_slices"] = min(recipe.distil.n_slices, 40)
     if recipe.vote.mode == "network":
         changes["track.schedule"] = {"epochs": 2, "batch_size": 8, "min_steps": 1}
     if recipe.kind == "summary":

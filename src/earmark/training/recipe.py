@@ -5,6 +5,7 @@ learns (``[network]``), how (``[optimiser]``, ``[schedule]``, ``[augmentation]``
 decide about a track (``[vote]``, ``[track]``), which of its values are worth trying others for
 (``[tune]``), and what its author reported of it (``[paper]``).
 A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that;
+one of ``kind = "distilled"`` first makes that backbone of another model and has ``[distil]``;
 one of ``kind = "summary"`` hears statistics of excerpts and has ``[summary]``.
 What a file leaves out has the default of the section's class.
 """
@@ -25,6 +26,7 @@ from earmark.training.checks import UNBOUNDED, check_keys, check_table, check_va
 from earmark.training.paper import PaperConfig, check_paper
 from earmark.training.settings import (
     AugmentConfig,
+    DistilConfig,
     HeadConfig,
     NetworkConfig,
     OptimiserConfig,
@@ -40,7 +42,7 @@ from earmark.types import (
     VoteConfig,
 )
 
-Kind = Literal["network", "head", "summary"]
+Kind = Literal["network", "head", "distilled", "summary"]
 
 _SECTIONS: dict[str, Any] = {
     "excerpts": ExcerptConfig,
@@ -51,14 +53,16 @@ _SECTIONS: dict[str, Any] = {
     "schedule": ScheduleConfig,
     "augmentation": AugmentConfig,
     "head": HeadConfig,
+    "distil": DistilConfig,
     "summary": SummaryConfig,
     "vote": VoteConfig,
     "track": TrackConfig,
     "paper": PaperConfig,
 }
 _SECTIONS_OF: dict[Kind, tuple[str, ...]] = {
-    "network": tuple(name for name in _SECTIONS if name not in ("head", "summary")),
+    "network": tuple(name for name in _SECTIONS if name not in ("head", "distil", "summary")),
     "head": ("head", "vote", "track", "paper"),
+    "distilled": ("distil", "vote", "track", "paper"),
     "summary": ("excerpts", "features", "summary", "vote", "paper"),
 }
 # What a recipe of that kind leaves out is other than the sections' own defaults.
@@ -104,9 +108,10 @@ class TrainingRecipe:
     ----------
     name : str
         Of the file, without ``.toml``.
-    kind : {'network', 'head', 'summary'}
-        What learns: a network from slices, a classifier from a backbone's embeddings, or one of
-        scikit-learn's from statistics of excerpts.
+    kind : {'network', 'head', 'distilled', 'summary'}
+        What learns: a network from slices, a classifier from a backbone's embeddings (distilled:
+        from those of a backbone that is made first), or one of scikit-learn's from statistics of
+        excerpts.
     description : str
     seed : int
         Of weights, order and augmentation.
@@ -126,6 +131,7 @@ class TrainingRecipe:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
+    distil: DistilConfig = field(default_factory=DistilConfig)
     summary: SummaryConfig = field(default_factory=SummaryConfig)
     vote: VoteConfig = field(default_factory=VoteConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
@@ -134,7 +140,7 @@ class TrainingRecipe:
 
     @property
     def listen(self) -> ListenConfig:
-        """What is listened to and how; for a head it is the backbone that says so."""
+        """What is listened to and how; for a head, distilled or not, the backbone says so."""
         return ListenConfig(self.excerpts, self.features, self.slices)
 
     @classmethod

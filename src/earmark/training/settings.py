@@ -131,6 +131,25 @@ class HeadConfig(Recipe):
 
 
 @dataclass(frozen=True, slots=True)
+class DistilConfig(Recipe):
+    """A lean backbone made of a larger one, and a head on it (``kind = "distilled"``).
+
+    Attributes
+    ----------
+    teacher : str
+        Name or folder of the larger one; it has to be musicnn.
+    n_slices : int
+        Of unlabelled music, on which it is looked at.
+    clip : float
+        Standardised features are cut off at this distance from 0; 0: they are not.
+    """
+
+    teacher: str = "musicnn"
+    n_slices: int = _within(2000, 20, 100_000)
+    clip: float = _within(2.5, 0, 100)
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryConfig(Recipe):
     """scikit-learn's classifiers on statistics of excerpts (``kind = "summary"``).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -37,6 +37,7 @@ def finish(
     *,
     out: Path,
     target_precision: float,
+    texts: Mapping[str, str] | None = None,
 ) -> Workflow[tuple[Bundle, Scores]]:
     """Calibrate on the validation part, measure on the test part, and write the bundle.
 
@@ -52,12 +53,14 @@ def finish(
     out : Path
     target_precision : float
         Share of right answers, of those given on validation tracks, that the threshold aims at.
+    texts : mapping of str to str, optional
+        As for `earmark.models.bundle.write`.
     """
     valid, test = learning_set.part("valid"), learning_set.part("test")
     meta = yield from calibrated(draft, logits_of(valid), valid, target_precision)
     scores = measure(meta, logits_of(test), test)
     meta = dataclasses.replace(meta, scores=scores.summary)
-    return bundles.write(out, meta, network), scores
+    return bundles.write(out, meta, network, texts), scores
 
 
 def from_store(classifier: Classifier, store: FeatureStore) -> LogitsOf:

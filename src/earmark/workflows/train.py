@@ -49,6 +49,9 @@ class TrainRequest:
         For checkpoints, history and plots; by default beside `out`.
     about : str
         What the music is and where it is from, for those who get the model.
+    licence : str
+    unlabelled : tuple of str
+        Folders with the music that a distilled backbone is made on; empty: the labelled music.
     """
 
     labels: LabelRequest
@@ -59,6 +62,7 @@ class TrainRequest:
     run_dir: Path | None = None
     about: str = ""
     licence: str = "unspecified"
+    unlabelled: tuple[str, ...] = ()
 
     @property
     def run_folder(self) -> Path:
@@ -94,8 +98,8 @@ def train(
     BundleError
         If the model cannot be written where it is to be.
     ConfigError
-        If the recipe asks for a network, or options of it, that there are not, or the run folder
-        lies within the model's.
+        If the recipe asks for a network, or options of it, that there are not, or has no use for
+        unlabelled music that was given, or the run folder lies within the model's.
     DataError
         If the labels cannot be learned from, with what to do about it.
     LibraryError
@@ -109,11 +113,20 @@ def train(
             f"the run folder {request.run_folder} lies within the model's, {request.out}",
             "choose another --run-dir",
         )
+    if request.unlabelled and request.recipe.kind != "distilled":
+        raise ConfigError(
+            f"recipe {request.recipe.name} learns nothing from unlabelled music",
+            "leave --unlabelled out, or choose --recipe ear",
+        )
     learn = _train_network
     if request.recipe.kind == "head":
         from earmark.workflows.train_head import train_head
 
         learn = train_head
+    elif request.recipe.kind == "distilled":
+        from earmark.workflows.distil import train_distilled
+
+        learn = train_distilled
     elif request.recipe.kind == "summary":
         from earmark.workflows.train_summary import train_summary
 
