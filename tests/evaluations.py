@@ -58,7 +58,7 @@ def evaluation(
     )
 
 
-def detection(kinds: Sequence[str], method: str = "energy") -> Detection:
+def detection(kinds: Sequence[str], method: str = "entropy") -> Detection:
     rng = np.random.default_rng(0)
     known, artists = rng.normal(0, 1, 40), [f"artist {i // 4}" for i in range(40)]
     return unknown.evaluate(

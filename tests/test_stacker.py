@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earmark.calibration import softmax
+from earmark.calibration import Outputs, softmax
 from earmark.errors import DataError
 from earmark.evaluation.votes import compare_votes
 from earmark.models.bundle import BundleMeta
@@ -144,22 +144,22 @@ def meta(mode: str = "mean") -> BundleMeta:
     return BundleMeta("toy", LABELS, ListenConfig(), VoteConfig(mode=mode))  # type: ignore[arg-type]
 
 
-def examples(made: Made) -> tuple[list[FloatArray], list[Example]]:
+def examples(made: Made) -> tuple[list[Outputs], list[Example]]:
     probas, reference, groups = made
     found = [
         Example(f"{i}.mp3", group, genre, str(i), "valid")
         for i, (genre, group) in enumerate(zip(reference, groups, strict=True))
     ]
-    return [np.log(proba) for proba in probas], found
+    return [Outputs(np.log(proba)) for proba in probas], found
 
 
 def test_every_model_gets_a_stacker_and_votes_as_it_was_told() -> None:
-    logits, valid = examples(late_bloomers())
-    found, notes = drain(calibrated(meta(), logits, valid, 0.8))
+    outputs, valid = examples(late_bloomers())
+    found, notes = drain(calibrated(meta(), outputs, valid, 0.8))
     assert notes == []
     assert found.vote.mode == "mean"
     assert found.vote.stacker is not None
-    summary = measure(found, logits, valid).summary
+    summary = measure(found, outputs, valid).summary
     assert (
         summary["votes"]["stacker"]["accuracy"] > 0.9 > 0.5 > summary["votes"]["mean"]["accuracy"]
     )
@@ -167,10 +167,10 @@ def test_every_model_gets_a_stacker_and_votes_as_it_was_told() -> None:
 
 
 def test_a_model_that_votes_by_stacker_doubts_by_what_others_said() -> None:
-    logits, valid = examples(plain(seed=3))
-    found, _ = drain(calibrated(meta("stacker"), logits, valid, 0.9))
+    outputs, valid = examples(plain(seed=3))
+    found, _ = drain(calibrated(meta("stacker"), outputs, valid, 0.9))
     assert found.vote.mode == "stacker"
-    probas = [softmax(part, found.temperature) for part in logits]
+    probas = [part.proba(found.temperature) for part in outputs]
     fitted = fit_stacker(probas, [e.genre for e in valid], [e.group for e in valid], 3)
     confidence, right = fitted.proba.max(axis=1), fitted.proba.argmax(axis=1)
     answered = confidence >= found.vote.min_confidence - 1e-3
@@ -180,14 +180,14 @@ def test_a_model_that_votes_by_stacker_doubts_by_what_others_said() -> None:
 
 
 def test_too_few_tracks_fall_back_to_the_mean_and_say_so() -> None:
-    logits, valid = examples(late_bloomers(12))
-    found, notes = drain(calibrated(meta("stacker"), logits, valid, 0.8))
+    outputs, valid = examples(late_bloomers(12))
+    found, notes = drain(calibrated(meta("stacker"), outputs, valid, 0.8))
     assert notes == [
         "no stacker was learned: 12 validation tracks are too few, 40 are needed;"
         " the model votes by mean"
     ]
     assert (found.vote.mode, found.vote.stacker) == ("mean", None)
-    _, notes = drain(calibrated(meta("majority"), logits, valid, 0.8))
+    _, notes = drain(calibrated(meta("majority"), outputs, valid, 0.8))
     assert notes == ["no stacker was learned: 12 validation tracks are too few, 40 are needed"]
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from earmark.calibration import Outputs, softmax
 from earmark.errors import ConfigError
 from earmark.stacking import FEATURES, features
 from earmark.types import FloatArray, Stacker, VoteConfig
@@ -209,3 +210,48 @@ def test_an_answer_always_meets_what_was_asked(
     if decision.genre is not None:
         assert decision.confidence >= min_confidence - 1e-6
         assert decision.agreement >= min_agreement - 1e-6
+
+
+# --- what is no music --------------------------------------------------------------------------
+
+NOISY = rows((0.10, 0.03, 0.01), (0.10, 0.05, 0.05))
+HALF = rows((0.9, 0.05, 0.05), (0.04, 0.01, 0.0))
+
+
+@pytest.mark.parametrize("mode", ["mean", "majority", "confident", "stacker"])
+def test_what_does_not_sound_like_music_has_no_genre(mode: str) -> None:
+    decision = decide(NOISY, LABELS, VoteConfig(mode=mode, stacker=stacker()))  # type: ignore[arg-type]
+    assert decision.genre is None
+    # Rows sum to 0.14 and 0.20.
+    assert decision.rejected == "does not sound like music (83% likely not)"
+
+
+def test_a_few_slices_of_talk_do_not_make_music_none() -> None:
+    decision = decide(HALF, LABELS, VoteConfig())
+    assert decision.genre == "Blues"
+    assert sum(decision.proba.values()) == pytest.approx(0.525)
+    assert decision.confidence == pytest.approx(0.47)
+    refused = decide(HALF, LABELS, VoteConfig(min_music=0.6))
+    assert refused.rejected == "does not sound like music (48% likely not)"
+
+
+def test_what_is_surely_no_music_is_still_a_track_of_slices() -> None:
+    outputs = Outputs(np.zeros((4, 3), np.float32), np.full((4, 1), -1e4, np.float32))
+    proba = outputs.proba()
+    assert (proba > 0).all()
+    assert decide(proba, LABELS, VoteConfig()).rejected.endswith("(100% likely not)")
+
+
+def test_probabilities_are_those_of_the_genre_in_music() -> None:
+    logits = np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
+    music = np.array([[0.0], [np.log(3)]], np.float32)
+    np.testing.assert_array_equal(Outputs(logits).proba(2.0), softmax(logits, 2.0))
+    np.testing.assert_allclose(
+        Outputs(logits, music).proba(2.0), softmax(logits, 2.0) * [[0.5], [0.75]], rtol=1e-6
+    )
+
+
+def test_the_least_likelihood_of_music_is_noted_where_it_was_set() -> None:
+    assert "min_music" not in VoteConfig().to_dict()
+    asked = VoteConfig(min_music=0.2)
+    assert VoteConfig.from_dict(asked.to_dict()) == asked

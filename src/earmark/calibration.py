@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,33 @@ from numpy.typing import NDArray
 from earmark.types import FloatArray
 
 Labels = NDArray[np.integer]
+
+# No slice is so surely not music that its genres would be lost altogether.
+_MUSIC_MIN = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """A network's raw answers to slices.
+
+    Attributes
+    ----------
+    logits : ndarray of float32, shape (n_slices, n_classes)
+    music : ndarray of float32, shape (n_slices, 1), or None
+        Logarithm of the odds that a slice is music; None of a network that cannot tell.
+    """
+
+    logits: FloatArray
+    music: FloatArray | None = None
+
+    def proba(self, temperature: float = 1.0) -> FloatArray:
+        """Probabilities (n_slices, n_classes): rows sum to the probability that it is music."""
+        genres = softmax(self.logits, temperature)
+        if self.music is None:
+            return genres
+        # tanh cannot overflow.
+        sounding = 0.5 + 0.5 * np.tanh(0.5 * self.music.astype(np.float64))
+        return genres * np.maximum(sounding, _MUSIC_MIN).astype(np.float32)
 
 
 def softmax(logits: FloatArray, temperature: float = 1.0) -> FloatArray:

@@ -272,6 +272,9 @@ class VoteConfig(Recipe):
         A winner whose mean probability is lower is rejected.
     min_agreement : float
         A winner with a smaller share of the slices' votes is rejected.
+    min_music : float
+        A track that is less likely to be music is rejected, by models that can tell. At 0.5, what
+        is as likely another sound.
     slice_confidence : float
         Used by ``confident`` only.
     stacker : Stacker or None
@@ -284,12 +287,15 @@ class VoteConfig(Recipe):
     mode: VoteMode = "mean"
     min_confidence: float = 0.0
     min_agreement: float = 0.0
+    min_music: float = 0.5
     slice_confidence: float = 0.5
     stacker: Stacker | None = None
     network: bytes = field(default=b"", repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         values = super(VoteConfig, self).to_dict()
+        if self.min_music == 0.5:  # earlier versions do not know it
+            del values["min_music"]
         return {k: v for k, v in values.items() if v is not None and v != b""}
 
     @classmethod
@@ -348,7 +354,14 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class SliceProbs:
-    """A network's opinion on each slice: `proba` float32 (n_slices, n_classes), rows sum to 1."""
+    """A network's opinion on each slice.
+
+    Attributes
+    ----------
+    proba : ndarray of float32, shape (n_slices, n_classes)
+        Rows sum to 1, or, of a network that can tell, to the probability that the slice is music.
+    start_s : ndarray of float32, shape (n_slices,)
+    """
 
     proba: FloatArray
     start_s: FloatArray
@@ -367,7 +380,8 @@ class Decision:
     agreement : float
         Share of all slices whose own first choice is the winner.
     proba : dict of str to float
-        Mean probability of every genre (of a stacker, its own), most likely first.
+        Mean probability of every genre (of a stacker, its own), most likely first. They sum to 1,
+        or, of a model that can tell, to the probability that the track is music.
     n_slices : int
     rejected : str
         Why there is no genre; empty where there is one.

@@ -43,7 +43,7 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     Parameters
     ----------
     proba : ndarray, shape (n_slices, n_classes)
-        Slice probabilities; rows sum to 1.
+        Slice probabilities; a row sums to the probability that the slice is music.
     labels : sequence of str, length n_classes
     config : VoteConfig
 
@@ -79,6 +79,10 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
         reason = f"no slice is {config.slice_confidence:.0%} sure"
     agreement = float((exact.argmax(axis=1) == winner).mean())
     reason = reason or _doubt(labels[winner], confidence, agreement, config)
+    # Where nothing tells music from other sounds, this is 1 but for rounding.
+    music = float(exact.sum(axis=1).mean())
+    if music < config.min_music:
+        reason = f"does not sound like music ({1 - music:.0%} likely not)"
     return Decision(
         genre=None if reason else labels[winner],
         confidence=round(confidence, 6),

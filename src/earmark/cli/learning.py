@@ -71,6 +71,14 @@ Unlabelled = Annotated[
         metavar="DIR",
     ),
 ]
+NotMusic = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--not-music",
+        help="Folder with sounds that are no music: speech, noises. May be repeated.",
+        metavar="DIR",
+    ),
+]
 Estimator = Annotated[
     str | None,
     typer.Option(

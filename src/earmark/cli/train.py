@@ -18,6 +18,7 @@ def command(
     recipe: learning.RecipeName = "cnn",
     backbone: learning.Backbone = None,
     unlabelled: learning.Unlabelled = None,
+    not_music: learning.NotMusic = None,
     estimator: learning.Estimator = None,
     labels: learning.Labels = "tags",
     field: learning.Field = "genre",
@@ -98,6 +99,7 @@ def command(
         about=about,
         licence=licence,
         unlabelled=tuple(unlabelled or ()),
+        not_music=tuple(not_music or ()),
     )
     with options.open_catalogue() as catalogue:
         flow = train(
@@ -120,6 +122,13 @@ def command(
         console.print(
             f'saying "I don\'t know" to {1 - scores["answered"]:.0%} of them,'
             f" {scores['precision_when_answered']:.1%} of the rest are right"
+        )
+    if (sounds := scores.get("not_music")) is not None:
+        low, high = sounds["auroc_interval_95"]
+        console.print(
+            f"{sounds['n_sounds']} other sounds that are no music: {sounds['sounds_passed']:.1%}"
+            f" pass for it, {sounds['music_refused']:.1%} of the test tracks do not; AUROC"
+            f" {sounds['auroc']:.1%} (95 % interval {low:.1%} to {high:.1%})"
         )
     console.print(f"model: {shown(str(report.bundle.path))}")
     console.print(f"run:   {shown(str(report.run_dir))}")

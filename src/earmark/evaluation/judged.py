@@ -59,7 +59,7 @@ class Judged:
     ) -> Self:
         """Let the slices of every track vote, as `classify` does."""
         number = {label: i for i, label in enumerate(labels)}
-        forced = dataclasses.replace(vote, min_confidence=0.0, min_agreement=0.0)
+        forced = dataclasses.replace(vote, min_confidence=0.0, min_agreement=0.0, min_music=0.0)
         winners = [decide(proba, labels, forced) for proba in probas]
         return cls(
             probas=probas,

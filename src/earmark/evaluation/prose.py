@@ -23,7 +23,7 @@ COMPARISON = "comparison.png"
 _METHODS = {
     "max_probability": "one less the largest probability",
     "entropy": "entropy of the probabilities",
-    "energy": "energy of the logits",
+    "not_music": "how likely the model finds it that this is no music",
 }
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.calibration import softmax
 from earmark.evaluation import detection
 from earmark.evaluation.bootstrap import Bootstrap, Floats, Score
 from earmark.evaluation.metrics import ratio
@@ -30,29 +29,23 @@ def improbability(proba: NDArray[Any]) -> Floats:
 
 
 def entropy(proba: NDArray[Any]) -> Floats:
-    """Entropy of the probabilities over its maximum log(n_classes): 0 sure, 1 no idea."""
+    """Entropy of the probabilities over its maximum log(n_classes): 0 sure, 1 no idea.
+
+    Of probabilities that do not sum to 1, only their proportions count.
+    """
     p = proba.astype(np.float64)
+    p /= np.maximum(p.sum(axis=-1, keepdims=True), 1e-12)
     nats = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=-1)
     return np.asarray(nats / np.log(p.shape[-1]))
 
 
-def energy(logits: NDArray[Any], temperature: float = 1.0) -> Floats:
-    """Free energy −T log Σ exp(logit / T), shape (...) of (..., n_classes).
-
-    Unlike probabilities it tells "nothing fits" from "several fit". After Liu et al.,
-    "Energy-based Out-of-distribution Detection", NeurIPS 2020.
-    """
-    scaled = logits.astype(np.float64) / temperature
-    peak = scaled.max(axis=-1)
-    return np.asarray(-temperature * (peak + np.log(np.exp(scaled - peak[..., None]).sum(axis=-1))))
-
-
-TRACK_SCORES: dict[str, Callable[[NDArray[np.float32], float], float]] = {
-    "max_probability": lambda logits, t: float(improbability(softmax(logits, t).mean(axis=0))),
-    "entropy": lambda logits, t: float(entropy(softmax(logits, t).mean(axis=0))),
-    "energy": lambda logits, t: float(energy(logits, t).mean()),
+TRACK_SCORES: dict[str, Callable[[NDArray[np.float32]], float]] = {
+    "max_probability": lambda proba: float(improbability(proba.mean(axis=0))),
+    "entropy": lambda proba: float(entropy(proba.mean(axis=0))),
+    "not_music": lambda proba: float(1 - proba.astype(np.float64).sum(axis=1).mean()),
 }
-"""Strangeness of a track from its slices' logits (n_slices, n_classes) and the temperature."""
+"""Strangeness of a track from its slices' probabilities (n_slices, n_classes). ``not_music`` is
+that of models which tell music from other sounds; to others, all is music."""
 
 
 @dataclass(frozen=True, slots=True)

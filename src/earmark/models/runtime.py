@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime as ort
 
 from earmark import features
-from earmark.calibration import softmax
+from earmark.calibration import Outputs
 from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
 from earmark.types import FloatArray, LevelArray, SliceProbs, Slices
@@ -57,6 +57,11 @@ class Classifier:
                 f"{self.bundle.network} does not take slices and give {len(labels)} logits",
                 "get or train the model again",
             )
+        if any(o.name == "music" and o.shape[1:] != [1] for o in outputs):
+            raise BundleError(
+                f"{self.bundle.network} does not say of a slice by one number whether it is music",
+                "get or train the model again",
+            )
         dtype = features.dtype(self.bundle.meta.listen.features)
         if inputs[0].type != f"tensor({dtype})":
             raise BundleError(
@@ -68,24 +73,42 @@ class Classifier:
     @property
     def has_embedding(self) -> bool:
         """Whether `embeddings` can be had; a network that others have made may give none."""
-        return "embedding" in [output.name for output in self._session.get_outputs()]
+        return "embedding" in self._output_names
+
+    @property
+    def has_music(self) -> bool:
+        """Whether the network tells music from other sounds."""
+        return "music" in self._output_names
+
+    @property
+    def _output_names(self) -> list[str]:
+        return [output.name for output in self._session.get_outputs()]
 
     def logits(self, X: LevelArray) -> FloatArray:
         """Logits float32 (n_slices, n_classes) of slices (n_slices, n_bins, n_frames)."""
-        return self._run("logits", X)
+        return self._run(["logits"], X)[0]
 
     def embeddings(self, X: LevelArray) -> FloatArray:
         """Embeddings float32 (n_slices, n_features) of slices as for `logits`."""
-        return self._run("embedding", X)
+        return self._run(["embedding"], X)[0]
 
-    def _run(self, output: str, X: LevelArray) -> FloatArray:
+    def outputs(self, X: LevelArray) -> Outputs:
+        """All that probabilities of slices are made from."""
+        return Outputs(*self._run(["logits", "music"] if self.has_music else ["logits"], X))
+
+    def _run(self, names: list[str], X: LevelArray) -> list[FloatArray]:
         parts = [
-            self._session.run([output], {"slices": X[i : i + BATCH]})[0]
-            for i in range(0, len(X), BATCH)
+            self._session.run(names, {"slices": X[i : i + BATCH]}) for i in range(0, len(X), BATCH)
         ]
-        return np.concatenate(parts)
+        return [np.concatenate(of_one) for of_one in zip(*parts, strict=True)]
+
+    def proba(self, X: LevelArray) -> FloatArray:
+        """Calibrated probabilities float32 (n_slices, n_classes) of slices as for `logits`.
+
+        Rows sum to 1, or, of a network that can tell, to the probability that it is music.
+        """
+        return self.outputs(X).proba(self.bundle.meta.temperature)
 
     def slice_probs(self, slices: Slices) -> SliceProbs:
         """Calibrated probabilities of every slice of a track."""
-        proba = softmax(self.logits(slices.X), self.bundle.meta.temperature)
-        return SliceProbs(proba, slices.start_s)
+        return SliceProbs(self.proba(slices.X), slices.start_s)

@@ -91,7 +91,7 @@ class Models:
         meta = known.bundle.meta
         return ModelCard(
             **_summary(known, in_use),
-            data={k: v for k, v in meta.data.items() if k != "learned"},
+            data={k: v for k, v in meta.data.items() if not k.endswith("learned")},
             scores=dict(meta.scores),
             training=dict(meta.training),
             listen=meta.listen.to_dict(),

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.calibration import softmax
 from earmark.errors import BundleError
 from earmark.evaluation import results
 from earmark.evaluation.judged import Judged
@@ -175,12 +174,7 @@ class Trainings:
                 span if e.slices is None or not len(span) else span[list(e.slices)]
                 for span, e in zip(store.locate(names), examples, strict=True)
             ]
-            return [
-                softmax(classifier.logits(store.read(span)), bundle.meta.temperature)
-                if len(span)
-                else None
-                for span in found
-            ]
+            return [classifier.proba(store.read(span)) if len(span) else None for span in found]
 
 
 def cross_validate(

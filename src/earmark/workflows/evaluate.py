@@ -225,9 +225,7 @@ def detection(shows: Sequence[tuple[Answers, Mapping[str, Answers]]], method: st
 
 def strangeness(answers: Answers, method: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Of each track, by a method of `METHODS`; shape (n_tracks,)."""
-    # The logarithm of probabilities is as good as logits: the softmax gives the same again.
-    logits = (np.log(np.maximum(proba, 1e-12)) for proba in answers.probas)
-    return np.array([TRACK_SCORES[method](each, 1.0) for each in logits])
+    return np.array([TRACK_SCORES[method](proba) for proba in answers.probas])
 
 
 def nonmusic_answers(bundle: Bundle) -> dict[str, Answers]:

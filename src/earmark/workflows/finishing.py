@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from earmark.calibration import fit_temperature, softmax, threshold_for_precision
+from earmark.calibration import Outputs, fit_temperature, threshold_for_precision
 from earmark.errors import DataError
 from earmark.evaluation.scores import Scores
 from earmark.evaluation.votes import compare_votes
@@ -25,15 +25,15 @@ from earmark.workflows.learning_set import Example, LearningSet, spans
 if TYPE_CHECKING:
     from earmark.models.classical.stacker import FittedStacker
 
-LogitsOf: TypeAlias = Callable[[Sequence[Example]], list[FloatArray]]
-"""Gives the logits (n_slices, n_classes) of each track."""
+OutputsOf: TypeAlias = Callable[[Sequence[Example]], list[Outputs]]
+"""Gives the network's answers to each track's slices."""
 
 
 def finish(
     draft: BundleMeta,
     network: bytes,
     learning_set: LearningSet,
-    logits_of: LogitsOf,
+    outputs_of: OutputsOf,
     *,
     out: Path,
     target_precision: float,
@@ -44,11 +44,11 @@ def finish(
     Parameters
     ----------
     draft : BundleMeta
-        With everything but temperature, stacker, threshold and scores.
+        With everything but temperature, stacker, threshold and scores of the genres.
     network : bytes
         ONNX.
     learning_set : LearningSet
-    logits_of : callable
+    outputs_of : callable
         The network's answers for given examples.
     out : Path
     target_precision : float
@@ -57,24 +57,25 @@ def finish(
         As for `earmark.models.bundle.write`.
     """
     valid, test = learning_set.part("valid"), learning_set.part("test")
-    meta = yield from calibrated(draft, logits_of(valid), valid, target_precision)
-    scores = measure(meta, logits_of(test), test)
+    meta = yield from calibrated(draft, outputs_of(valid), valid, target_precision)
+    scores = measure(meta, outputs_of(test), test)
+    scores = dataclasses.replace(scores, summary={**meta.scores, **scores.summary})
     meta = dataclasses.replace(meta, scores=scores.summary)
     return bundles.write(out, meta, network, texts), scores
 
 
-def from_store(classifier: Classifier, store: FeatureStore) -> LogitsOf:
+def from_store(classifier: Classifier, store: FeatureStore) -> OutputsOf:
     """The answers of `classifier` for tracks whose slices are in `store`."""
 
-    def logits_of(examples: Sequence[Example]) -> list[FloatArray]:
-        return [classifier.logits(store.read(span)) for span in spans(store, examples)]
+    def outputs_of(examples: Sequence[Example]) -> list[Outputs]:
+        return [classifier.outputs(store.read(span)) for span in spans(store, examples)]
 
-    return logits_of
+    return outputs_of
 
 
 def calibrated(
     meta: BundleMeta,
-    logits: Sequence[FloatArray],
+    outputs: Sequence[Outputs],
     examples: Sequence[Example],
     target_precision: float,
 ) -> Workflow[BundleMeta]:
@@ -84,8 +85,8 @@ def calibrated(
     stacker becomes one by mean where there are not.
     """
     reference = np.array([e.genre for e in examples])
-    temperature = slice_temperature(logits, examples)
-    probas = [softmax(part, temperature) for part in logits]
+    temperature = slice_temperature(outputs, examples)
+    probas = [part.proba(temperature) for part in outputs]
     fitted = yield from _learned_decision(probas, examples, meta)
     stacker = fitted.stacker if fitted else None
     vote = dataclasses.replace(meta.vote, stacker=stacker, min_confidence=0.0)
@@ -96,7 +97,8 @@ def calibrated(
         confidence, right = proba.max(axis=1), proba.argmax(axis=1) == reference[left_out]
     else:
         vote = dataclasses.replace(vote, mode="mean" if vote.mode == "stacker" else vote.mode)
-        decisions = [decide(proba, meta.labels, vote) for proba in probas]
+        forced = dataclasses.replace(vote, min_music=0.0)
+        decisions = [decide(proba, meta.labels, forced) for proba in probas]
         confidence = np.array([d.confidence for d in decisions])
         right = np.array([d.genre for d in decisions]) == np.array(meta.labels)[reference]
     threshold = threshold_for_precision(confidence.astype(np.float32), right, target_precision)
@@ -104,8 +106,12 @@ def calibrated(
     return dataclasses.replace(meta, temperature=temperature, vote=vote)
 
 
-def slice_temperature(logits: Sequence[FloatArray], examples: Sequence[Example]) -> float:
-    """What the logits (n_slices, n_classes) of each track are to be divided by."""
+def slice_temperature(outputs: Sequence[Outputs], examples: Sequence[Example]) -> float:
+    """What the logits of each track's slices are to be divided by.
+
+    How likely a slice is to be music changes the likelihood by a constant, and no temperature.
+    """
+    logits = [part.logits for part in outputs]
     by_slice = np.repeat([e.genre for e in examples], [len(part) for part in logits])
     return round(fit_temperature(np.concatenate(logits), by_slice), 4)
 
@@ -124,13 +130,13 @@ def _learned_decision(
         return None
 
 
-def measure(meta: BundleMeta, logits: Sequence[FloatArray], examples: Sequence[Example]) -> Scores:
+def measure(meta: BundleMeta, outputs: Sequence[Outputs], examples: Sequence[Example]) -> Scores:
     """Scores of tracks that nothing was learned from or chosen by, and of the other votes.
 
     The summary's ``votes`` has the accuracy and the macro F1 of each way to decide.
     """
     compared = compare_votes(
-        [softmax(part, meta.temperature) for part in logits],
+        [part.proba(meta.temperature) for part in outputs],
         [e.genre for e in examples],
         [e.group for e in examples],
         meta.labels,

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.calibration import softmax
 from earmark.errors import MissingExtraError
 from earmark.models import registry
 from earmark.models.bundle import BundleMeta
 from earmark.workflows import runfolder
 from earmark.workflows.events import Note, Workflow
-from earmark.workflows.finishing import LogitsOf, slice_temperature
+from earmark.workflows.finishing import OutputsOf, slice_temperature
 from earmark.workflows.learning_set import LearningSet
 from earmark.workflows.relaying import relayed
 
@@ -35,7 +34,7 @@ def require(recipe: TrainingRecipe) -> None:
 
 
 def with_track_network(
-    request: TrainRequest, meta: BundleMeta, learning_set: LearningSet, logits_of: LogitsOf
+    request: TrainRequest, meta: BundleMeta, learning_set: LearningSet, outputs_of: OutputsOf
 ) -> Workflow[tuple[BundleMeta, bool]]:
     """`meta` with a network over tracks by which it votes; as it is where the vote is another.
 
@@ -56,11 +55,11 @@ def with_track_network(
     yield Note("learning how the slices of a track decide")
     n_classes = len(meta.labels)
     parts = [learning_set.part(name) for name in ("train", "valid")]
-    logits = [logits_of(examples) for examples in parts]
-    temperature = slice_temperature(logits[1], parts[1])
+    outputs = [outputs_of(examples) for examples in parts]
+    temperature = slice_temperature(outputs[1], parts[1])
     train, valid = (
-        ([softmax(track, temperature) for track in tracks], [e.genre for e in examples])
-        for tracks, examples in zip(logits, parts, strict=True)
+        ([track.proba(temperature) for track in tracks], [e.genre for e in examples])
+        for tracks, examples in zip(outputs, parts, strict=True)
     )
     flow = fit_on_tracks(train, valid, n_classes, request.recipe, request.run_folder / "track")
     fitted = yield from relayed(flow, request.recipe.track.schedule.epochs)

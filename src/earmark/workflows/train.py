@@ -52,6 +52,9 @@ class TrainRequest:
     licence : str
     unlabelled : tuple of str
         Folders with the music that a distilled backbone is made on; empty: the labelled music.
+    not_music : tuple of str
+        Folders with sounds that a head learns to tell from music; empty: it tells them as its
+        backbone does, if that can.
     """
 
     labels: LabelRequest
@@ -63,6 +66,7 @@ class TrainRequest:
     about: str = ""
     licence: str = "unspecified"
     unlabelled: tuple[str, ...] = ()
+    not_music: tuple[str, ...] = ()
 
     @property
     def run_folder(self) -> Path:
@@ -99,7 +103,8 @@ def train(
         If the model cannot be written where it is to be.
     ConfigError
         If the recipe asks for a network, or options of it, that there are not, or has no use for
-        unlabelled music that was given, or the run folder lies within the model's.
+        unlabelled music or other sounds that were given, or the run folder lies within the
+        model's.
     DataError
         If the labels cannot be learned from, with what to do about it.
     LibraryError
@@ -117,6 +122,11 @@ def train(
         raise ConfigError(
             f"recipe {request.recipe.name} learns nothing from unlabelled music",
             "leave --unlabelled out, or choose --recipe ear",
+        )
+    if request.not_music and request.recipe.kind not in ("head", "distilled"):
+        raise ConfigError(
+            f"recipe {request.recipe.name} does not learn what is no music",
+            "leave --not-music out, or choose --recipe head",
         )
     learn = _train_network
     if request.recipe.kind == "head":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earmark.calibration import Outputs
 from earmark.errors import BundleError, DataError, MissingExtraError
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
@@ -17,12 +18,12 @@ from earmark.models import named
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.embeddings import EmbeddingStore
 from earmark.models.runtime import Classifier
-from earmark.types import FloatArray
 from earmark.workflows import runfolder, track_network
 from earmark.workflows.classify import shipped_model
 from earmark.workflows.events import FileSkipped, Note, Workflow
 from earmark.workflows.finishing import finish
 from earmark.workflows.learning_set import Example, LearningSet, assemble, short_hash, spans
+from earmark.workflows.not_music import MusicOutput, music_output
 from earmark.workflows.train import TrainReport, TrainRequest, draft
 
 if TYPE_CHECKING:
@@ -76,7 +77,10 @@ def train_head(
         )
         learning_set = yield from usable(heard, store)
         runfolder.write_settings(request.run_folder, request, learning_set)
-        return (yield from _learn(request, backbone, store, learning_set))
+        music = yield from music_output(
+            request, backbone, store, learning_set, n_workers=n_workers, time_limit_s=time_limit_s
+        )
+        return (yield from _learn(request, backbone, store, learning_set, music))
 
 
 def require_head() -> None:
@@ -146,7 +150,11 @@ def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[Learnin
 
 
 def _learn(
-    request: TrainRequest, backbone: Bundle, store: EmbeddingStore, learning_set: LearningSet
+    request: TrainRequest,
+    backbone: Bundle,
+    store: EmbeddingStore,
+    learning_set: LearningSet,
+    music: MusicOutput,
 ) -> Workflow[TrainReport]:
     from earmark.models.classical import graft
     from earmark.models.classical.head import DEFAULT_C, choose_c, fit_head
@@ -164,24 +172,28 @@ def _learn(
         request, learning_set, backbone.meta.listen, _course(backbone, c, held_out, seconds)
     )
     meta = yield from _with_backbone_data(meta, backbone, learning_set)
+    meta = dataclasses.replace(meta, data={**meta.data, **music.data}, scores=music.scores)
 
-    def logits_of(examples: Sequence[Example]) -> list[FloatArray]:
-        return [head.logits(store.embeddings(span)) for span in spans(store, examples)]
+    def outputs_of(examples: Sequence[Example]) -> list[Outputs]:
+        return [
+            Outputs(head.logits(heard), music.head.logits(heard) if music.head else None)
+            for heard in map(store.embeddings, spans(store, examples))
+        ]
 
     meta, cut_short = yield from track_network.with_track_network(
-        request, meta, learning_set, logits_of
+        request, meta, learning_set, outputs_of
     )
     bundle, scores = yield from finish(
         meta,
-        graft.graft(backbone, head),
+        graft.graft(backbone, head, music.head),
         learning_set,
-        logits_of,
+        outputs_of,
         out=request.out,
         target_precision=request.target_precision,
         texts=bundles.texts(backbone.path),
     )
     runfolder.write_results(request.run_folder, scores, learning_set.labels)
-    return TrainReport(bundle, scores.summary, request.run_folder, cut_short)
+    return TrainReport(bundle, bundle.meta.scores, request.run_folder, cut_short)
 
 
 def _describe(c: float, held_out: HeldOut | None, n_tracks: int, seconds: float) -> str:
@@ -223,9 +235,11 @@ def _with_backbone_data(
     """Add to what the head has learned from what its backbone has: neither is new to it.
 
     ``backbone_leak`` says what makes the scores too good, if anything does; ``backbone_known``
-    whether the backbone says what it has learned from.
+    whether the backbone says what it has learned from; ``backbone_learned`` what that is. Of a
+    backbone that is itself a head on another, the embedding is that other's: what its own head
+    has learned is no leak.
     """
-    theirs = backbone.meta.data.get("learned")
+    theirs = backbone.meta.data.get("backbone_learned", backbone.meta.data.get("learned"))
     all_known = theirs is not None and bool(backbone.meta.data.get("backbone_known", True))
     known = {name: set(str((theirs or {}).get(name, "")).split()) for name in ("tracks", "groups")}
     test = learning_set.part("test")
@@ -248,5 +262,9 @@ def _with_backbone_data(
         yield Note(leak)
     mine = meta.data["learned"]
     learned = {name: " ".join(sorted(known[name] | set(mine[name].split()))) for name in known}
-    backbone_data = {"backbone_leak": leak, "backbone_known": all_known}
+    backbone_data = {
+        "backbone_leak": leak,
+        "backbone_known": all_known,
+        "backbone_learned": theirs,
+    }
     return dataclasses.replace(meta, data={**meta.data, "learned": learned, **backbone_data})

@@ -21,10 +21,11 @@ TOLERANCE = 1e-4
 """Largest difference of the graph's logits from the head's, by the size of the largest logit."""
 
 
-def graft(backbone: Bundle, head: Head) -> bytes:
+def graft(backbone: Bundle, head: Head, music: Head | None = None) -> bytes:
     """ONNX of the backbone with `head` in place of its own: outputs ``logits``, ``embedding``.
 
-    What only the old head needed is left out.
+    What only the old head needed is left out. An output ``music`` is that of the head `music`,
+    whose one number is the logarithm of the odds that a slice is music, see `read_music`.
 
     Raises
     ------
@@ -46,6 +47,10 @@ def graft(backbone: Bundle, head: Head) -> bytes:
         _add(body, "Mul", answers, factor, output="logits")
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(head.bias)])
     body.graph.output.insert(0, logits)
+    if music is not None:
+        _add(body, "Gemm", "embedding", music.weights, music.bias, output="music")
+        odds = helper.make_tensor_value_info("music", TensorProto.FLOAT, ["n", 1])
+        body.graph.output.append(odds)
     try:
         onnx.checker.check_model(body, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
@@ -53,8 +58,32 @@ def graft(backbone: Bundle, head: Head) -> bytes:
             f"{backbone.network}: no head for {len(head.weights)} features fits its embedding: {e}"
         ) from e
     network: bytes = body.SerializeToString()
-    _prove_parity(backbone, head, network)
+    _prove_parity(backbone, head, music, network)
     return network
+
+
+def read_music(backbone: Bundle) -> Head | None:
+    """What tells music from other sounds in a backbone; None where nothing does.
+
+    Raises
+    ------
+    BundleError
+        If it is another thing than a layer on the embedding, as `graft` makes it.
+    """
+    graph = onnx.load(backbone.network).graph
+    if "music" not in [output.name for output in graph.output]:
+        return None
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        inputs = list(node.input)
+        if (node.op_type, list(node.output), inputs[:1]) == ("Gemm", ["music"], ["embedding"]):
+            weights, bias = (numpy_helper.to_array(constants[name]) for name in inputs[1:])
+            return Head(weights, bias)
+    raise BundleError(
+        f"the output music of {backbone.network} is no layer on its embedding, so it cannot be"
+        " kept",
+        "teach the new model what is no music: --not-music",
+    )
 
 
 def _add(
@@ -106,18 +135,23 @@ def _unused(model: onnx.ModelProto, name: str) -> str:
     return name
 
 
-def _prove_parity(backbone: Bundle, head: Head, network: bytes) -> None:
+def _prove_parity(backbone: Bundle, head: Head, music: Head | None, network: bytes) -> None:
     rng = np.random.default_rng(0)
     old = ort.InferenceSession(str(backbone.network), providers=["CPUExecutionProvider"])
     new = ort.InferenceSession(network, providers=["CPUExecutionProvider"])
     dtype = features.dtype(backbone.meta.listen.features)
     for n in (1, 5):
         shape = (n, *old.get_inputs()[0].shape[1:])
-        slices = rng.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
-        expected = head.logits(old.run(["embedding"], {"slices": slices})[0])
-        found = new.run(["logits"], {"slices": slices})[0]
-        difference = float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
-        if not difference <= TOLERANCE:
-            raise BundleError(
-                f"the grafted network differs from backbone and head by {difference:.2g}"
-            )
+        slices = {"slices": rng.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)}
+        embedding = old.run(["embedding"], slices)[0]
+        expected = {"logits": head.logits(embedding)}
+        if music is not None:
+            expected["music"] = music.logits(embedding)
+        for name, values in expected.items():
+            found = new.run([name], slices)[0]
+            difference = float(np.abs(found - values).max() / max(1.0, np.abs(values).max()))
+            if not difference <= TOLERANCE:
+                raise BundleError(
+                    f"{name} of the grafted network differ from backbone and head by"
+                    f" {difference:.2g}"
+                )

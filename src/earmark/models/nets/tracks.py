@@ -79,4 +79,4 @@ def _log(proba: Tensor) -> Tensor:
 
 
 def _is_slice(proba: Tensor) -> Tensor:
-    return proba.sum(dim=1) > 0.5
+    return proba.sum(dim=1) > 0.0
