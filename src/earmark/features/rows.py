@@ -174,6 +174,15 @@ class RowStore(Generic[Scalar]):
         spans = (rows.get(audio_id, (0, 0)) for audio_id in audio_ids)
         return [np.arange(first, first + n, dtype=np.int64) for first, n in spans]
 
+    def starts(self, audio_ids: Sequence[str]) -> list[FloatArray]:
+        """Where each row of each track starts in the track, in seconds; empty as in `locate`."""
+        query = "SELECT audio_id, start_s FROM tracks"
+        found = {
+            name: np.frombuffer(start_s, np.float32) for name, start_s in self._db.execute(query)
+        }
+        nothing = np.empty(0, np.float32)
+        return [found.get(audio_id, nothing) for audio_id in audio_ids]
+
     def read(self, numbers: Iterable[int] | NDArray[np.int64]) -> NDArray[Scalar]:
         """Rows by number, in the order asked: (n, *row_shape).
 

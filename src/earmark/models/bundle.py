@@ -29,7 +29,7 @@ from typing import Any, Self
 from earmark import stacking, track_network
 from earmark.errors import BundleError
 from earmark.features.listen import check as check_listening
-from earmark.types import ListenConfig, Recipe, VoteConfig
+from earmark.types import ExcerptConfig, ListenConfig, Recipe, VoteConfig
 
 FORMAT = 1
 META_NAME = "model.json"
@@ -121,6 +121,12 @@ class Bundle:
     @property
     def network(self) -> Path:
         return self.path / NETWORK_NAME
+
+    def listening(self, excerpts: ExcerptConfig) -> Bundle:
+        """The same model, but listening to other stretches of a track."""
+        listen = dataclasses.replace(self.meta.listen, excerpts=excerpts)
+        meta = dataclasses.replace(self.meta, listen=listen)
+        return Bundle(self.path, meta, _model_id(meta, _sha256(self.network)))
 
 
 def load(path: str | os.PathLike[str]) -> Bundle:

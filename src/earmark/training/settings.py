@@ -150,6 +150,35 @@ class DistilConfig(Recipe):
 
 
 @dataclass(frozen=True, slots=True)
+class ImitationConfig(Recipe):
+    """What a second teacher says, learned from a lean backbone's features and put behind them.
+
+    Attributes
+    ----------
+    teacher : str
+        Name or folder of any model with an embedding; empty for none.
+    n_excerpts : int
+        Stretches of each unlabelled track that both listen to.
+    n_hidden : int
+        Units of each of two hidden layers.
+    n_components : int
+        Features that are added.
+    epochs, batch_size, lr, weight_decay, dropout
+        Of the learning, by AdamW along half a cosine.
+    """
+
+    teacher: str = ""
+    n_excerpts: int = _within(15, 1, 1000)
+    n_hidden: int = _within(512, 1, 4096)
+    n_components: int = _within(100, 1, 4096)
+    epochs: int = _within(12, 1, 1000)
+    batch_size: int = _within(256, 8, 65536)
+    lr: float = _within(2e-3, 1e-7, 10)
+    weight_decay: float = _within(0.02, 0)
+    dropout: float = _within(0.2, 0, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryConfig(Recipe):
     """scikit-learn's classifiers on statistics of excerpts (``kind = "summary"``).
 

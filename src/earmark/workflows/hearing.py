@@ -12,7 +12,7 @@ from earmark.features.listen import listen
 from earmark.features.store import FeatureStore, stored_ids
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore, embed, embedded_ids
-from earmark.types import ListenConfig, Slices
+from earmark.types import ExcerptConfig, ListenConfig, Slices
 from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.pool import map_files
 
@@ -40,11 +40,13 @@ def _hear(path: str) -> Slices | str:
     return name if name in _known else listen(path, _config)
 
 
-def _start_embedding(store_dir: Path, bundle_path: Path) -> None:
+def _start_embedding(store_dir: Path, bundle_path: Path, excerpts: ExcerptConfig) -> None:
     from earmark.models.runtime import Classifier
 
     global _backbone, _known
     bundle = bundles.load(bundle_path)
+    if excerpts != bundle.meta.listen.excerpts:
+        bundle = bundle.listening(excerpts)
     _backbone, _known = Classifier(bundle), embedded_ids(store_dir, bundle)
 
 
@@ -101,5 +103,10 @@ def _way_to_hear(
 ) -> tuple[Callable[[str], Any], Callable[..., None], tuple[Any, ...]]:
     """What a worker does with a file, how it gets ready, and what it has to know for that."""
     if isinstance(store, EmbeddingStore):
-        return _embed, _start_embedding, (store.parent, store.backbone.path)
+        backbone = store.backbone
+        return (
+            _embed,
+            _start_embedding,
+            (store.parent, backbone.path, backbone.meta.listen.excerpts),
+        )
     return _hear, _start_listening, (store.parent, store.config)
