@@ -5,7 +5,8 @@ learns (``[network]``), how (``[optimiser]``, ``[schedule]``, ``[augmentation]``
 decide about a track (``[vote]``, ``[track]``), which of its values are worth trying others for
 (``[tune]``), and what its author reported of it (``[paper]``).
 A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that;
-one of ``kind = "distilled"`` first makes that backbone of another model and has ``[distil]``;
+one of ``kind = "distilled"`` first makes that backbone of other models and has ``[distil]`` and
+``[imitation]``;
 one of ``kind = "summary"`` hears statistics of excerpts and has ``[summary]``.
 What a file leaves out has the default of the section's class.
 """
@@ -28,6 +29,7 @@ from earmark.training.settings import (
     AugmentConfig,
     DistilConfig,
     HeadConfig,
+    ImitationConfig,
     NetworkConfig,
     OptimiserConfig,
     ScheduleConfig,
@@ -54,15 +56,17 @@ _SECTIONS: dict[str, Any] = {
     "augmentation": AugmentConfig,
     "head": HeadConfig,
     "distil": DistilConfig,
+    "imitation": ImitationConfig,
     "summary": SummaryConfig,
     "vote": VoteConfig,
     "track": TrackConfig,
     "paper": PaperConfig,
 }
+_OF_OTHER_KINDS = ("head", "distil", "imitation", "summary")
 _SECTIONS_OF: dict[Kind, tuple[str, ...]] = {
-    "network": tuple(name for name in _SECTIONS if name not in ("head", "distil", "summary")),
+    "network": tuple(name for name in _SECTIONS if name not in _OF_OTHER_KINDS),
     "head": ("head", "vote", "track", "paper"),
-    "distilled": ("distil", "vote", "track", "paper"),
+    "distilled": ("distil", "imitation", "vote", "track", "paper"),
     "summary": ("excerpts", "features", "summary", "vote", "paper"),
 }
 # What a recipe of that kind leaves out is other than the sections' own defaults.
@@ -132,6 +136,7 @@ class TrainingRecipe:
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
     distil: DistilConfig = field(default_factory=DistilConfig)
+    imitation: ImitationConfig = field(default_factory=ImitationConfig)
     summary: SummaryConfig = field(default_factory=SummaryConfig)
     vote: VoteConfig = field(default_factory=VoteConfig)
     track: TrackConfig = field(default_factory=TrackConfig)

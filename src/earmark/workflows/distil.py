@@ -30,6 +30,7 @@ from earmark.types import FloatArray, VoteConfig
 from earmark.workflows import runfolder, track_network
 from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
 from earmark.workflows.hearing import hear_all
+from earmark.workflows.imitating import require_imitation, with_second_teacher
 from earmark.workflows.learning_set import gather, short_hash
 from earmark.workflows.train import TrainReport, TrainRequest
 from earmark.workflows.train_head import open_backbone, require_head, train_head
@@ -67,10 +68,12 @@ def train_distilled(
     LibraryError
         If a folder with unlabelled music cannot be read.
     MissingExtraError
-        If scikit-learn or onnx is not installed.
+        If scikit-learn, onnx or, for a second teacher, torch is not installed.
     """
     require_head()
     track_network.require(request.recipe)
+    if request.recipe.imitation.teacher:
+        require_imitation(request.recipe, data_dir)
     teacher = open_teacher(request.recipe.distil.teacher, data_dir)
     paths = yield from _music(request, catalogue)
     with FeatureStore(data_dir / "features", teacher.meta.listen) as store:
@@ -82,6 +85,10 @@ def train_distilled(
             made = bundles.load(folder)
         else:
             made = yield from _distil(request, teacher, store, music, folder)
+    if request.recipe.imitation.teacher:
+        made = yield from with_second_teacher(
+            request.recipe, made, sorted(heard), data_dir, n_workers, time_limit_s
+        )
     backbone = bundles.write(
         request.run_folder / "backbone",
         made.meta,

@@ -6,68 +6,91 @@ Both listen to the same stretches of the same tracks. See `earmark.training.imit
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.errors import DataError, MissingExtraError
+from earmark.errors import BundleError, DataError, MissingExtraError
+from earmark.models import bundle as bundles
+from earmark.models import named
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.models.extension import extend
-from earmark.training.settings import ImitationConfig
+from earmark.models.foreign.sources import SOURCES
+from earmark.training.recipe import TrainingRecipe
 from earmark.types import FloatArray
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import hear_all
+from earmark.workflows.train_head import open_backbone
+
+if TYPE_CHECKING:
+    from earmark.training.imitation import Imitation
 
 # One of so many tracks is left out, to measure by.
 _HELD_OUT = 8
 
 
-def require_imitation() -> None:
-    """Fail before listening rather than after (`MissingExtraError`)."""
+def require_imitation(recipe: TrainingRecipe, data_dir: Path) -> None:
+    """Fail before listening rather than after.
+
+    Raises
+    ------
+    BundleError
+        If the teacher is not there.
+    MissingExtraError
+        If torch is not installed.
+    """
     try:
         import earmark.training.imitation  # noqa: F401
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
+    _open(recipe.imitation.teacher, data_dir)
+
+
+def _open(model: str, data_dir: Path) -> Bundle:
+    if model in SOURCES and not (named.find(model, data_dir) / bundles.META_NAME).is_file():
+        raise BundleError(
+            f"the second teacher {model} is not here yet",
+            f"`earmark models add {model}` says how to get it; a recipe file with"
+            ' teacher = "" in [imitation] does without',
+        )
+    return open_backbone(model, data_dir)
 
 
 def with_second_teacher(
+    recipe: TrainingRecipe,
     backbone: Bundle,
-    teacher: Bundle,
-    config: ImitationConfig,
     paths: Sequence[str],
     data_dir: Path,
-    *,
-    clip: float,
-    seed: int,
     n_workers: int,
     time_limit_s: float,
-) -> Workflow[tuple[bytes, dict[str, Any]]]:
-    """ONNX of the backbone with features that imitate the teacher, and what is to be said of it.
+) -> Workflow[Bundle]:
+    """The backbone with more features: what they tell of a second teacher's embedding.
 
     Parameters
     ----------
-    backbone, teacher : Bundle
-        Both with an embedding; the backbone's is standardised.
-    config : ImitationConfig
+    recipe : TrainingRecipe
+    backbone : Bundle
+        Its embedding is standardised.
     paths : sequence of str
-        Music.
+        Unlabelled music.
     data_dir : Path
-        What was heard is kept there and not heard again.
-    clip : float
-        See `earmark.models.extension.extend`.
-    seed, n_workers, time_limit_s
+        What was heard, and what was made of it, is kept there and not made again.
+    n_workers, time_limit_s
 
     Raises
     ------
+    BundleError
+        If the teacher cannot be used.
     DataError
         If too little of the music can be heard by both.
     """
-    from earmark.training.imitation import imitate
-
+    config = recipe.imitation
+    teacher = _open(config.teacher, data_dir)
     own = backbone.meta.listen.excerpts
     excerpts = dataclasses.replace(own, n_excerpts=config.n_excerpts)
     folder = data_dir / "embeddings"
@@ -78,30 +101,67 @@ def with_second_teacher(
         heard = yield from hear_all(paths, mine, n_workers, time_limit_s)
         by_both = yield from hear_all(sorted(heard), theirs, n_workers, time_limit_s)
         names = sorted(set(by_both.values()))
-        places = _aligned(mine, theirs, names)
-        if sum(len(rows) > 0 for rows, _ in places) < 2:
-            raise DataError(
-                f"{len(names)} tracks of music are too few to learn from a second teacher",
-                "give folders with more music by --unlabelled: hundreds of tracks of all kinds",
-            )
-        order = np.random.default_rng(seed).permutation(len(places))
-        chosen = np.isin(np.arange(len(places)), order[: -(-len(places) // _HELD_OUT)])
-        held_out = np.repeat(chosen, [len(rows) for rows, _ in places])
-        embeddings = mine.embeddings(np.concatenate([rows for rows, _ in places]))
-        answers = theirs.embeddings(np.concatenate([rows for _, rows in places]))
-    learned = imitate(embeddings, answers, held_out, config, seed)
+        made = data_dir / "distilled" / _key(recipe, backbone, teacher, names)
+        if (made / bundles.META_NAME).is_file():
+            yield Note(f"the backbone has learned from {teacher.meta.name} before: {made}")
+            return bundles.load(made)
+        learned, facts = _learn(recipe, mine, theirs, names)
     yield Note(
-        f"learned from {teacher.meta.name} on {np.sum(~held_out)} slices; on"
-        f" {np.sum(held_out)} slices of other tracks {learned.r2:.1%} of what it says is told"
+        f"learned from {teacher.meta.name} on {facts['n_slices']} slices; on"
+        f" {facts['n_compared_slices']} slices of other tracks {learned.r2:.1%} of the variance of"
+        " its embedding is told"
     )
-    facts = {
-        **config.to_dict(),
-        "model_id": teacher.model_id,
+    facts = {**config.to_dict(), "model_id": teacher.model_id, **facts}
+    about = {key: teacher.meta.data[key] for key in teacher.meta.data if key != "learned"}
+    second = {"name": teacher.meta.name, "licence": teacher.meta.licence, "data": about}
+    meta = dataclasses.replace(
+        backbone.meta,
+        data={**backbone.meta.data, "second_teacher": second},
+        training={**backbone.meta.training, "imitation": facts},
+    )
+    from earmark.models.extension import extend
+
+    network = extend(backbone.network, learned.layers, recipe.distil.clip)
+    return bundles.write(made, meta, network, bundles.texts(backbone.path))
+
+
+def _key(recipe: TrainingRecipe, backbone: Bundle, teacher: Bundle, music: Sequence[str]) -> str:
+    """Names what the features depend on."""
+    settings = {
+        "backbone": backbone.model_id,
+        "teacher": teacher.model_id,
+        "imitation": recipe.imitation.to_dict(),
+        "clip": recipe.distil.clip,
+        "seed": recipe.seed,
+        "music": music,
+    }
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _learn(
+    recipe: TrainingRecipe, mine: EmbeddingStore, theirs: EmbeddingStore, names: Sequence[str]
+) -> tuple[Imitation, dict[str, Any]]:
+    from earmark.training.imitation import imitate
+
+    places = _aligned(mine, theirs, names)
+    if len(places) < 2:
+        raise DataError(
+            f"{len(places)} tracks of music are too few to learn from a second teacher",
+            "give folders with more music by --unlabelled: hundreds of tracks of all kinds",
+        )
+    order = np.random.default_rng(recipe.seed).permutation(len(places))
+    chosen = np.isin(np.arange(len(places)), order[: -(-len(places) // _HELD_OUT)])
+    held_out = np.repeat(chosen, [len(rows) for rows, _ in places])
+    embeddings = mine.embeddings(np.concatenate([rows for rows, _ in places]))
+    answers = theirs.embeddings(np.concatenate([rows for _, rows in places]))
+    learned = imitate(embeddings, answers, held_out, recipe.imitation, recipe.seed)
+    return learned, {
+        "n_tracks": int(np.sum(~chosen)),
         "n_slices": int(np.sum(~held_out)),
         "n_compared_slices": int(np.sum(held_out)),
         "r2": round(learned.r2, 4),
     }
-    return extend(backbone.network, learned.layers, clip), facts
 
 
 def _aligned(
