@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from earmark import features
+from earmark.errors import DataError
 from earmark.models.foreign.graph import Graph
 from earmark.models.foreign.musicnn import LISTEN
 from earmark.models.foreign.musicnn_layers import Layer, Layers, read_layers
@@ -31,7 +32,7 @@ from earmark.types import FloatArray
 
 _N_FRAMES = LISTEN.slices.n_frames
 # Features that hardly change over all that was heard tell nothing, and would be blown up to noise.
-_SPREAD = 1e-4
+_SPREAD = 0.01
 # From so many filters on, a convolution is faster than the matrix of all shifts; as many channels
 # are computed at once.
 _BLOCK = 16
@@ -81,8 +82,14 @@ def lean(network: Path, found: Survey, clip: float) -> Lean:
     ------
     BundleError
         If the graph is not musicnn's.
+    DataError
+        If the music of the survey was all the same to the teacher.
     """
     layers = read_layers(network)
+    if not (found.spread[len(found.alive) :] > _SPREAD).any():
+        raise DataError(
+            "the music to distil on sounds all the same", "give more music, of more kinds"
+        )
     kept = _kept(layers, found)
     used = _numbers(layers, kept)
     g = Graph()

@@ -16,7 +16,7 @@ from earmark.types import LevelArray
 Numbers: TypeAlias = NDArray[np.float64]
 
 # A channel whose values all lie this close together is taken for a constant.
-_CONSTANT = 1e-3
+_CONSTANT = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
