@@ -73,6 +73,15 @@ def command(
     fingerprints: learning.Fingerprints = True,
     backbone: learning.Backbone = None,
     unlabelled: learning.Unlabelled = None,
+    not_music: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--not-music",
+            help="Folder with sounds that are no music: are they taken for it? A head that is"
+            " trained learns from most of them and is measured on the others. May be repeated.",
+            metavar="DIR",
+        ),
+    ] = None,
     epochs: learning.Epochs = None,
     patience: learning.Patience = None,
     seed: learning.Seed = None,
@@ -90,7 +99,7 @@ def command(
     from earmark.workflows.crossval import CrossRequest
     from earmark.workflows.learning_set import LabelRequest
     from earmark.workflows.splitting import PRESCRIBED, SplitRequest
-    from earmark.workflows.train import TrainRequest
+    from earmark.workflows.train import WITH_HEAD, TrainRequest
 
     require_plots()
     chosen = options.settings(
@@ -115,6 +124,7 @@ def command(
         split=SplitRequest(seed=seed or 0),
         fingerprints=fingerprints,
     )
+    sounds = tuple(not_music or ())
     if shots:
         if folds or protocol or leave_genre_out:
             raise ConfigError("--shots is a protocol of its own", "give it without another")
@@ -128,11 +138,12 @@ def command(
             out=report / "trainings",
             recipe=recipe,
             unlabelled=tuple(unlabelled or ()),
+            not_music=sounds if recipe.kind in WITH_HEAD else (),
         )
-        cross = CrossRequest(training, protocols, folds, leave_genre_out)
+        cross = CrossRequest(training, protocols, folds, leave_genre_out, sounds)
         evaluations, n_skipped = _cross(cross, chosen, quiet)
     else:
-        evaluations, n_skipped = _measure(request, chosen, quiet)
+        evaluations, n_skipped = _measure(request, sounds, chosen, quiet)
     page = write_report(
         report,
         evaluations,
@@ -146,7 +157,10 @@ def command(
 
 
 def _measure(
-    request: LabelRequest, chosen: configuration.Settings, quiet: bool
+    request: LabelRequest,
+    not_music: tuple[str, ...],
+    chosen: configuration.Settings,
+    quiet: bool,
 ) -> tuple[list[Evaluation], int]:
     from earmark.workflows.evaluate import evaluate_bundle
 
@@ -164,6 +178,7 @@ def _measure(
             catalogue,
             n_workers=chosen.n_workers,
             time_limit_s=chosen.time_limit_s,
+            not_music=not_music,
         )
         evaluation, n_skipped = follow(flow, quiet=quiet)
     return [evaluation], n_skipped

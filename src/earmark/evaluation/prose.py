@@ -56,9 +56,9 @@ def compose(evaluations: Sequence[Evaluation], title: str, command: str) -> list
         )
         blocks += _detected(
             "What is no music",
-            "The model was played synthetic sounds: noises, tones, clicks, and speech-like babble"
-            " (made by formula; real speech was not tried). Can it tell them from the test"
-            " tracks?",
+            "The model was played synthetic sounds, made by formula: noises, tones, clicks, and"
+            " speech-like babble, which is no real speech; and recorded ones, where they are named"
+            " below. Can it tell them from the test tracks?",
             evaluation.nonmusic,
         )
     blocks += _glossary()

@@ -25,14 +25,14 @@ from earmark.models.runtime import Classifier
 from earmark.types import FloatArray
 from earmark.workflows import runfolder
 from earmark.workflows.evaluate import (
-    METHODS,
     Answers,
     Subject,
     answer,
-    detection,
+    detect,
     judged,
     judged_by_all,
     nonmusic_answers,
+    nonmusic_methods,
 )
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.learning_set import Example
@@ -54,12 +54,15 @@ class CrossRequest:
         Folds of cross-validation; 0: one split.
     leave_genre_out : bool
         Whether to train once more without each genre, to see how the model meets an unknown one.
+    not_music : tuple of str
+        Folders with sounds that are no music, to see how the model meets them.
     """
 
     training: TrainRequest
     protocols: tuple[str, ...] = (PRESCRIBED,)
     n_folds: int = 0
     leave_genre_out: bool = False
+    not_music: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,16 @@ def _measured(
     folds = yield from run.folds(request.training, protocol, request.n_folds)
     bundle = folds[-1].bundle
     votes = [judged_by_all(f.known, f.bundle.meta.labels, f.bundle.meta.vote) for f in folds]
-    shows = [(fold.known, nonmusic_answers(fold.bundle)) for fold in folds]
+    shows = []
+    for fold in folds:
+        sounds = yield from nonmusic_answers(
+            fold.bundle,
+            request.not_music,
+            run.catalogue,
+            n_workers=run.n_workers,
+            time_limit_s=run.time_limit_s,
+        )
+        shows.append((fold.known, sounds))
     leaks = {fold.bundle.meta.data.get("backbone_leak", "") for fold in folds}
     return results.evaluate(
         Judged.joined([fold.judged for fold in folds]),
@@ -223,7 +235,7 @@ def _measured(
             for mode in votes[0]
             if all(mode in each for each in votes)
         },
-        nonmusic=[detection(shows, method) for method in METHODS],
+        nonmusic=detect(shows, nonmusic_methods([fold.bundle for fold in folds])),
         paths=[subject.path for fold in folds for subject in fold.known.subjects],
         warnings=sorted(leaks - {""}),
     )
@@ -255,7 +267,7 @@ def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detectio
         stranger = [e for e in everything if e.genre == number]
         unknown = yield from run.answers(narrow, stranger, [genre] * len(stranger))
         shows.append((known, {genre: unknown}))
-    return tuple(detection(shows, method) for method in METHODS)
+    return detect(shows)
 
 
 def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:

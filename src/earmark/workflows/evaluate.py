@@ -29,9 +29,12 @@ from earmark.voting import modes
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.judging import judge_all
 from earmark.workflows.learning_set import LabelRequest, gather, short_hash
+from earmark.workflows.not_music import find_sounds
 
 # Of the scores for strangeness, those that probabilities alone give: what the vote sees.
 METHODS = ("max_probability", "entropy")
+# Besides, of models that tell music from other sounds.
+_NOT_MUSIC = "not_music"
 _FEW = 5
 
 
@@ -80,22 +83,29 @@ def evaluate_bundle(
     *,
     n_workers: int,
     time_limit_s: float,
+    not_music: Sequence[str] = (),
 ) -> Workflow[Evaluation]:
     """Measure a model on labelled tracks.
 
     Tracks that it has learned from, or by artists that it has learned from, are left out.
     Tracks of genres that it has not learned serve to measure how well it knows that it does not
-    know them, and so do sounds that are no music.
+    know them, and so do sounds that are no music: synthetic ones, and those below the folders
+    `not_music`.
 
     Raises
     ------
     DataError
         If no track is left to measure on.
+    LibraryError
+        If a folder of `not_music` cannot be read.
     """
     fresh = yield from fresh_answers(
         bundle, request, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
     )
     known, unknown = fresh.known, fresh.unknown
+    sounds = yield from nonmusic_answers(
+        bundle, not_music, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
+    )
     return results.evaluate(
         judged(known, bundle.meta.labels, vote),
         bundle.meta.labels,
@@ -104,8 +114,8 @@ def evaluate_bundle(
         protocol="artist" if "learned" in bundle.meta.data else "unknown",
         split="tracks and artists that the model has not learned from",
         votes=judged_by_all(known, bundle.meta.labels, vote),
-        unknown=detect(known, _kinds(unknown)) if unknown.subjects else (),
-        nonmusic=detect(known, nonmusic_answers(bundle)),
+        unknown=detect([(known, _kinds(unknown))]) if unknown.subjects else (),
+        nonmusic=detect([(known, sounds)], nonmusic_methods([bundle])),
         paths=[subject.path for subject in known.subjects],
         warnings=_unsure(bundle),
     )
@@ -202,13 +212,27 @@ def judged_by_all(known: Answers, labels: Sequence[str], vote: VoteConfig) -> di
     }
 
 
-def detect(known: Answers, kinds: Mapping[str, Answers]) -> tuple[Detection, ...]:
-    """How well the model's doubt tells each kind of unknown sound from known tracks."""
-    return tuple(detection([(known, kinds)], method) for method in METHODS)
+def detect(
+    shows: Sequence[tuple[Answers, Mapping[str, Answers]]], methods: Sequence[str] = METHODS
+) -> tuple[Detection, ...]:
+    """How well models' doubt tells each kind of unknown sound from known tracks.
+
+    Parameters
+    ----------
+    shows : sequence of (Answers, mapping of str to Answers)
+        Of each model, what it knows and the kinds that it does not.
+    methods : sequence of str
+        Of `earmark.evaluation.unknown.TRACK_SCORES`.
+    """
+    return tuple(_detection(shows, method) for method in methods)
 
 
-def detection(shows: Sequence[tuple[Answers, Mapping[str, Answers]]], method: str) -> Detection:
-    """One method over several models, each with what it knows and the kinds that it does not."""
+def nonmusic_methods(bundles: Sequence[Bundle]) -> tuple[str, ...]:
+    """What may tell sounds that are no music: ``not_music`` where all models have learned it."""
+    return (*METHODS, _NOT_MUSIC) if all(Classifier(b).has_music for b in bundles) else METHODS
+
+
+def _detection(shows: Sequence[tuple[Answers, Mapping[str, Answers]]], method: str) -> Detection:
     shown = [
         Shown(
             kind,
@@ -224,12 +248,45 @@ def detection(shows: Sequence[tuple[Answers, Mapping[str, Answers]]], method: st
 
 
 def strangeness(answers: Answers, method: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Of each track, by a method of `METHODS`; shape (n_tracks,)."""
+    """Of each track, by a method of `TRACK_SCORES`; shape (n_tracks,)."""
     return np.array([TRACK_SCORES[method](proba) for proba in answers.probas])
 
 
-def nonmusic_answers(bundle: Bundle) -> dict[str, Answers]:
-    """What the bundle says about synthetic noise, tones, hum, clicks and babble, by kind."""
+def nonmusic_answers(
+    bundle: Bundle,
+    roots: Sequence[str],
+    catalogue: Catalogue,
+    *,
+    n_workers: int,
+    time_limit_s: float,
+) -> Workflow[dict[str, Answers]]:
+    """What the bundle says about synthetic sounds, and about files below `roots`, by kind.
+
+    Files that it has learned from are left out.
+
+    Raises
+    ------
+    LibraryError
+        If a folder cannot be read.
+    """
+    kinds = _synthetic_answers(bundle)
+    sounds = yield from find_sounds(roots)
+    subjects = [Subject(s.path, s.group, None, f"{s.kind} (recorded)") for s in sounds]
+    answers = yield from answer(
+        subjects, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
+    )
+    learned = set(str(bundle.meta.data.get("not_music_learned", "")).split())
+    fresh = answers.where(short_hash(name) not in learned for name in answers.audio_ids)
+    if len(fresh.subjects) < len(answers.subjects):
+        n_learned = len(answers.subjects) - len(fresh.subjects)
+        yield Note(f"{n_learned} sounds left out: the model has learned from them")
+    for kind in sorted({subject.kind for subject in fresh.subjects}):
+        kinds[kind] = fresh.where(subject.kind == kind for subject in fresh.subjects)
+    return kinds
+
+
+def _synthetic_answers(bundle: Bundle) -> dict[str, Answers]:
+    """Of noise, tones, hum, clicks and babble."""
     classifier, listen = Classifier(bundle), bundle.meta.listen
     found: dict[str, list[tuple[Subject, FloatArray]]] = {}
     for sound in nonmusic.signals(listen.features.sr):

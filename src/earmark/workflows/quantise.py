@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from earmark.calibration import softmax
 from earmark.errors import ConfigError, DataError, MissingExtraError
 from earmark.features.store import FeatureStore
 from earmark.library import Found, walk
@@ -36,12 +35,12 @@ class Measured:
     n_bytes : int
     ms_a_slice : float
         CPU time of one thread.
-    logits : ndarray of float32, shape (n_slices, n_classes)
+    proba : ndarray of float32, shape (n_slices, n_classes)
     """
 
     n_bytes: int
     ms_a_slice: float
-    logits: FloatArray
+    proba: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _quantiser() -> Callable[[Bundle, LevelArray], bytes]:
 
 def _compared(bundle: Bundle, made: Bundle, tracks: Sequence[LevelArray]) -> Comparison:
     before, after = (_measured(each, tracks) for each in (bundle, made))
-    proba = [softmax(m.logits, bundle.meta.temperature) for m in (before, after)]
+    proba = [before.proba, after.proba]
     first = np.cumsum([0, *(len(track) for track in tracks[:-1])])
     by_track = [np.add.reduceat(p, first).argmax(axis=1) for p in proba]
     return Comparison(
@@ -138,10 +137,10 @@ def _compared(bundle: Bundle, made: Bundle, tracks: Sequence[LevelArray]) -> Com
 def _measured(bundle: Bundle, tracks: Sequence[LevelArray]) -> Measured:
     """Answers track by track, as in use, and the fastest of several passes."""
     classifier = Classifier(bundle)
-    seconds, logits = [], []
+    seconds, proba = [], []
     for _ in range(_REPEATS):
         start = time.process_time()
-        logits = [classifier.logits(track) for track in tracks]
+        proba = [classifier.proba(track) for track in tracks]
         seconds.append(time.process_time() - start)
-    found = np.concatenate(logits)
+    found = np.concatenate(proba)
     return Measured(bundle.network.stat().st_size, 1e3 * min(seconds) / len(found), found)

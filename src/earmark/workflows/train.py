@@ -29,6 +29,9 @@ from earmark.workflows.relaying import relayed
 if TYPE_CHECKING:
     from earmark.training.fit import Fitted
 
+WITH_HEAD = ("head", "distilled")
+"""Kinds of recipes by which a head is learned, which may tell music from other sounds."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:
@@ -123,7 +126,7 @@ def train(
             f"recipe {request.recipe.name} learns nothing from unlabelled music",
             "leave --unlabelled out, or choose --recipe ear",
         )
-    if request.not_music and request.recipe.kind not in ("head", "distilled"):
+    if request.not_music and request.recipe.kind not in WITH_HEAD:
         raise ConfigError(
             f"recipe {request.recipe.name} does not learn what is no music",
             "leave --not-music out, or choose --recipe head",

@@ -48,7 +48,9 @@ class Listened(Wire):
     error: Fault | None = Field(description="Why it could not be heard.")
     confidence: Share | None
     agreement: Share | None = Field(description="Share of slices whose first choice the winner is.")
-    proba: list[GenreShare] = Field(description="Every genre, most likely first.")
+    proba: list[GenreShare] = Field(
+        description="Every genre, most likely first. They sum to how likely the track is music."
+    )
     mixture: list[GenreShare] = Field(
         description="Shares of the track by its slices' votes where it has more than one style"
         " (they add up to 1); empty where it has one."
