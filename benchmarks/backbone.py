@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -99,8 +100,9 @@ def _whole_way(song: str, models: Mapping[str, Bundle]) -> dict[str, float]:
 
 
 def _network(model: Bundle, song: str) -> dict[str, Any]:
-    """Bytes, CPU milliseconds a slice of so many at a time, and what that changes of logits."""
+    """Size, CPU milliseconds a slice of so many at a time, and what that changes of logits."""
     import numpy as np
+    import onnx
 
     from earmark.features.listen import listen
     from earmark.models.runtime import Classifier
@@ -121,6 +123,7 @@ def _network(model: Bundle, song: str) -> dict[str, Any]:
     by_one = np.concatenate([ear.logits(many[i : i + 1]) for i in range(len(many))])
     return {
         "bytes": model.network.stat().st_size,
+        "n_numbers": sum(math.prod(t.dims) for t in onnx.load(model.network).graph.initializer),
         "ms_a_slice": ms,
         "batch_difference": float(np.abs(ear.logits(many) - by_one).max()),
     }
@@ -164,6 +167,7 @@ def _print(found: Mapping[str, Any]) -> None:
     _row("file to decision, ms of CPU", [f"{value:.1f}" for value in ms.values()])
     _row("  × shipped", [f"{value / ms['shipped']:.2f}" for value in ms.values()])
     _row("network, MB", [f"{part['bytes'] / 1e6:.2f}" for part in networks.values()])
+    _row("  numbers, thousands", [f"{part['n_numbers'] / 1e3:.0f}" for part in networks.values()])
     for n in BATCHES:
         values = [part["ms_a_slice"][str(n)] for part in networks.values()]
         _row(f"  ms a slice, {n} at a time", [f"{value:.2f}" for value in values])

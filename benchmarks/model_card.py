@@ -1,7 +1,7 @@
 """Measure all that the model card says of the shipped model, and of those it is held against.
 
     python -m benchmarks.model_card --data DIR --out OUT [--model MODEL] [--backbone MODEL]
-        [--teachers musicnn,mn04] [--not-music DIR ...] [--seeds 3]
+        [--teachers musicnn,mn04] [--not-music DIR ...] [--seeds 3] [--training-cpu-s SECONDS]
 
 DIR holds ``manifest.csv`` (path, genre, artist, seconds) and a folder for each source of labelled
 music. Every step is a command that a person could type, and what it has written to OUT is not
@@ -100,7 +100,8 @@ class Plan:
         return self.out / f"model-{self.model.model_id}" / "learning.json"
 
     def _report(self, alias: str, name: str) -> Path:
-        return self.out / f"{alias}-{self.backbones[alias].model_id}" / name
+        backbone = self.backbones[alias]
+        return self.out / f"backbone-{backbone.model_id}" / name
 
 
 def main() -> None:
@@ -113,10 +114,13 @@ def main() -> None:
     parser.add_argument("--sources", default="gtzan,emotify", help="folders of DIR")
     parser.add_argument("--not-music", type=Path, action="append", default=[], metavar="DIR")
     parser.add_argument("--seeds", type=int, default=3, help="cross-validations with other folds")
-    plan = _plan(parser.parse_args())
+    parser.add_argument("--training-cpu-s", type=float, help="what making the model took")
+    chosen = parser.parse_args()
+    plan = _plan(chosen)
     measure(plan)
-    found = plan.out / "model-card.json"
-    found.write_text(json.dumps(collect(plan), indent=1) + "\n", encoding="utf-8")
+    found = {**collect(plan), "training_cpu_s": chosen.training_cpu_s}
+    to = plan.out / "model-card.json"
+    to.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"done: python docs/make_model_card.py {shlex.quote(str(plan.out))}")
 
 
@@ -191,7 +195,7 @@ def collect(plan: Plan) -> dict[str, Any]:
     ours = plan.folds(OURS, POOLED)
     found: dict[str, Any] = {
         "model": {"name": plan.model.meta.name, "model_id": plan.model.model_id},
-        "backbone": plan.backbones[OURS].model_id,
+        "backbone": _made(plan.backbones[OURS]),
         "earmark": earmark.__version__,
         "n_seeds": len(plan.seeds),
         "folds": {data: _folds(plan, data) for data in plan.sources},
@@ -209,6 +213,18 @@ def collect(plan: Plan) -> dict[str, Any]:
         "learning": json.loads(plan.learning.read_text(encoding="utf-8")),
     }
     return found
+
+
+def _made(backbone: Bundle) -> dict[str, Any]:
+    """What the backbone says of how it was made."""
+    data, training = backbone.meta.data, backbone.meta.training
+    known = ("distilled", "imitation")
+    return {
+        "model_id": backbone.model_id,
+        "n_tracks": data.get("n_tracks"),
+        "second_teacher": data.get("second_teacher"),
+        **{name: training[name] for name in known if name in training},
+    }
 
 
 def _folds(plan: Plan, data: str, below: Path | None = None) -> dict[str, Any]:

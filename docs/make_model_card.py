@@ -81,14 +81,14 @@ def card(model: Bundle, found: Mapping[str, Any] | None) -> str:
             f"{SAVED.name} is of another model than the one that ships: measure again with"
             " `python -m benchmarks.model_card`"
         )
-    parts = [_head(model, found), _made(model)]
+    parts = [_head(model, found), _made(model, found or {})]
     if found is None:
         parts.append(TEXTS["no_numbers"])
     else:
         parts += [_reached(found), _genres(found), _doubt(found), _cost(found)]
     failures = TEXTS["failures"].format(excerpt_s=model.meta.listen.excerpts.excerpt_s)
-    parts += [_own_test(model), _spent(model), failures, TEXTS["repeat"]]
-    blocks = "\n\n".join(part for part in parts if part).split("\n\n")
+    parts += [_own_test(model), _spent(model, found or {}), failures, TEXTS["repeat"]]
+    blocks = re.split(r"\n\s*\n", "\n\n".join(part for part in parts if part).strip())
     return "\n\n".join(map(_wrapped, blocks)) + "\n"
 
 
@@ -112,7 +112,7 @@ def _head(model: Bundle, found: Mapping[str, Any] | None) -> str:
         excerpt_s=excerpts.excerpt_s,
         n_genres=len(meta.labels),
         genres=", ".join(meta.labels),
-        non_music=', and "not music" where it hears none' if "music" in meta.scores else "",
+        non_music=', and "not music" where it hears none' if "not_music" in meta.data else "",
         licence=meta.licence,
         megabytes=model.network.stat().st_size / 1e6,
         model_id=model.model_id,
@@ -124,30 +124,49 @@ def _head(model: Bundle, found: Mapping[str, Any] | None) -> str:
 # --- how it was made ----------------------------------------------------------------------------
 
 
-def _made(model: Bundle) -> str:
+def _made(model: Bundle, found: Mapping[str, Any]) -> str:
     data = model.meta.data
     parts = ", ".join(f"{part['n_tracks']} {name}" for name, part in data["parts"].items())
     genres = data["parts"]["train"]["genres"]
     learned = ", ".join(f"{genre} {n}" for genre, n in genres.items())
-    how = TEXTS["distilled"] if _is_distilled(model) else TEXTS["from_scratch"]
+    recipe = model.meta.training["recipe"]
+    how = TEXTS["distilled" if recipe["kind"] == "distilled" else "from_scratch"]
     return TEXTS["made"].format(
-        how=how.format(recipe=model.meta.training["recipe"]["name"], facts=_facts(model)),
-        about=data.get("about", "not said"),
+        how=how.format(recipe=recipe["name"], facts=_facts(found.get("backbone", {}))),
+        about=(data.get("about") or TEXTS["about"]).rstrip("."),
         parts=parts,
         split_by=data["split_by"],
         learned=learned,
         leaks="".join(f" What is known to be on both sides: {leak}." for leak in data["leaks"]),
+        non_music=_non_music(model),
     )
 
 
-def _is_distilled(model: Bundle) -> bool:
-    return bool(model.meta.training["recipe"]["kind"] == "distilled")
+def _facts(backbone: Mapping[str, Any]) -> str:
+    """What the backbone has noted of how it was made."""
+    said = []
+    distilled, imitation = backbone.get("distilled"), backbone.get("imitation")
+    if distilled:
+        said.append(_told("student", distilled, left=_listed(distilled)))
+    if imitation:
+        said.append(_told("imitation", imitation))
+    return "".join(f"\n\n{text}" for text in said)
 
 
-def _facts(model: Bundle) -> str:
-    """What distillation has noted of itself."""
-    noted = model.meta.training.get("distilled", {})
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in noted.items())
+def _told(text: str, facts: Mapping[str, Any], **more: str) -> str:
+    return TEXTS[text].format(**{**facts, "r2": _share(facts["r2"]), **more})
+
+
+def _listed(distilled: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, distilled["n_channels_left"]))
+
+
+def _non_music(model: Bundle) -> str:
+    noted = model.meta.data.get("not_music")
+    if noted is None:
+        return ""
+    folders = ", ".join(f"{name} {n}" for name, n in noted["folders"].items())
+    return "\n\n" + TEXTS["sounds"].format(**{**noted, "folders": folders})
 
 
 # --- what it reaches ----------------------------------------------------------------------------
@@ -178,7 +197,7 @@ def _aims(found: Mapping[str, Any]) -> Iterator[str]:
         ours, theirs = found[kind].get(OURS), found[kind].get(TEACHER)
         if ours:
             value = ours["mean"]["value"]
-            cells = [_sound_score(each) if each else "" for each in (ours, theirs)]
+            cells = [_auroc(each["mean"]) if each else "" for each in (ours, theirs)]
             yield _row(what, *cells, f"≥ {aim:g}", _verdict(value >= aim, aim - value, "{:.3f}"))
     ms = found["speed"]["file_to_decision_ms"]
     ours, theirs = ms["shipped"], ms.get("teacher")
@@ -276,6 +295,7 @@ def _cost(found: Mapping[str, Any]) -> str:
     names = [name for name in titles if name in networks]
     rows = [
         _row("file to decision", *(f"{ms[name]:.1f} ms" for name in names)),
+        _row("numbers in it", *(f"{networks[name]['n_numbers']:,}" for name in names)),
         _row("network", *(f"{networks[name]['bytes'] / 1e6:.2f} MB" for name in names)),
         *(
             _row(
@@ -314,16 +334,34 @@ def _own_test(model: Bundle) -> str:
         answered=_share(scores["answered"]),
         precision=_share(scores["precision_when_answered"]),
         rows="\n".join(rows),
+        non_music=_own_non_music(scores.get("not_music")),
     )
 
 
-def _spent(model: Bundle) -> str:
-    training = model.meta.training
-    seconds = training.get("cpu_seconds", training.get("seconds"))
+def _own_non_music(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    scores = {
+        name: {"value": found[name], "interval_95": found[f"{name}_interval_95"]}
+        for name in ("auroc", "music_refused", "sounds_passed")
+    }
+    auroc = _auroc({**scores.pop("auroc"), "n": found["n_sounds"]})
+    shown = {name: _shown(score) for name, score in scores.items()}
+    return TEXTS["own_non_music"].format(**{**found, **shown, "auroc": auroc})
+
+
+def _spent(model: Bundle, found: Mapping[str, Any]) -> str:
+    """Empty where it is not known: a head's own seconds are not those of its backbone."""
+    seconds, what = found.get("training_cpu_s"), "with all listening"
+    if seconds is None and model.meta.training["recipe"]["kind"] == "network":
+        seconds, what = model.meta.training["seconds"], "without listening"
     if seconds is None:
         return ""
     return TEXTS["spent"].format(
-        seconds=f"{seconds:,.0f}", watts=f"{WATTS:g}", watt_hours=f"{WATTS * seconds / 3600:.2g}"
+        seconds=f"{seconds:,.0f}",
+        what=what,
+        watts=f"{WATTS:g}",
+        watt_hours=f"{WATTS * seconds / 3600:.2g}",
     )
 
 
@@ -348,10 +386,6 @@ def _shown(score: Mapping[str, Any]) -> str:
 def _auroc(score: Mapping[str, Any]) -> str:
     low, high = score["interval_95"]
     return f"{score['value']:.3f} ({low:.3f}–{high:.3f}, n = {score['n']})"
-
-
-def _sound_score(each: Mapping[str, Any]) -> str:
-    return _auroc(each["mean"])
 
 
 def _share(value: float | None) -> str:

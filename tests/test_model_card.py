@@ -1,6 +1,7 @@
 """The model's card: the numbers in it, and that it is of the model that ships."""
 
 import csv
+import dataclasses
 import json
 import runpy
 from collections.abc import Mapping
@@ -145,11 +146,17 @@ def compared(ours: float, theirs: float) -> dict[str, Any]:
 
 
 def measured(model_id: str) -> dict[str, Any]:
-    network = {"bytes": 1_500_000, "ms_a_slice": {"1": 2.0, "64": 1.0}, "batch_difference": 1e-5}
+    network = {
+        "bytes": 1_500_000,
+        "n_numbers": 450_000,
+        "ms_a_slice": {"1": 2.0, "64": 1.0},
+        "batch_difference": 1e-5,
+    }
     auroc = {"method": "m", "mean": score(0.8), "kinds": {"Polka": score(0.81)}}
     return {
         "model": {"name": "ear", "model_id": model_id},
         "n_seeds": 3,
+        "training_cpu_s": 7200.0,
         "folds": {"gtzan": compared(0.76, 0.70), "emotify": compared(0.729, 0.736)},
         "pooled": {"gtzan": compared(0.74, 0.70), "emotify": compared(0.73, 0.70)},
         "shots": {"gtzan": compared(0.66, 0.65), "emotify": compared(0.65, 0.66)},
@@ -206,5 +213,45 @@ def test_the_page_says_what_is_reached_and_what_is_missed() -> None:
     assert row("Jazz | 35 | 10").endswith("| 50.0 % (45.0–55.0) | 25.0 % (20.0–30.0) |")
     assert "Jazz for Blues: 31 % of its tracks" in page
     assert "`mn04` gets 50.0 %" in page
+    assert "7,200 s of processor time, with all listening: about 30 Wh" in page
     assert "has not been run" not in page
     assert max(map(len, (line for line in page.splitlines() if not line.startswith("|")))) <= 100
+
+
+def test_the_page_says_how_a_distilled_model_was_made() -> None:
+    """With what `earmark train --recipe ear --not-music` notes in ``model.json``."""
+    shipped = bundle.load(shipped_model())
+    recipe = {"name": "ear", "kind": "distilled"}
+    sounds = {"n_music": 700, "n_sounds": 900, "folders": {"speech": 300, "fx": 600}, "c": 0.1}
+    shares = {"auroc": 0.991, "music_refused": 0.004, "sounds_passed": 0.03}
+    intervals = {f"{name}_interval_95": [0.0, 1.0] for name in shares}
+    own = {"n_tracks": 100, "n_sounds": 200, "n_groups": 20, **shares, **intervals}
+    meta = dataclasses.replace(
+        shipped.meta,
+        training={**shipped.meta.training, "recipe": recipe},
+        data={**shipped.meta.data, "about": "Labelled by hand.", "not_music": sounds},
+        scores={**shipped.meta.scores, "not_music": own},
+    )
+    distilled = {
+        "n_features": 412,
+        "n_channels_left": [23, 14],
+        "n_tracks": 717,
+        "n_slices": 2000,
+        "n_imitated": 200,
+        "r2": 0.993,
+        "r2_lowest": 0.9,
+        "n_compared_tracks": 103,
+        "n_compared_slices": 250,
+    }
+    imitation = {"teacher": "mn04", "n_components": 100, "n_slices": 9, "n_tracks": 8, "r2": 0.7}
+    made = {"distilled": distilled, "imitation": imitation}
+    found = {**measured(shipped.model_id), "training_cpu_s": None, "backbone": made}
+    page = " ".join(generator()["card"](dataclasses.replace(shipped, meta=meta), found).split())
+    assert "distillation of `MSD_musicnn`" in page
+    assert "layer by layer: 23, 14. Of 2000 slices" in page
+    assert "99.3 % of the variance" in page
+    assert "a second teacher's embedding (`mn04`)" in page
+    assert "900 other sounds (speech 300, fx 600)" in page
+    assert "AUROC of 0.991 (0.000–1.000, n = 200); 0.4 % (0.0–100.0) of 100 tracks" in page
+    assert "Labels: Labelled by hand. Tracks:" in page
+    assert "Time and energy" not in page  # the head's seconds are not the backbone's

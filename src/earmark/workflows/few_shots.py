@@ -183,18 +183,19 @@ def _leak(backbone: Bundle, examples: Sequence[Example]) -> list[str]:
     """What makes the scores too good, if anything does."""
     data = backbone.meta.data
     learned = data.get("backbone_learned", data.get("learned"))
-    if learned is None:
+    known = learned or {}
+    tracks, groups = (set(str(known.get(name, "")).split()) for name in ("tracks", "groups"))
+    n_leaked = sum(
+        short_hash(e.audio_id) in tracks or short_hash(e.group) in groups for e in examples
+    )
+    if n_leaked:
+        return [
+            f"the backbone has learned from {n_leaked} of these {len(examples)} tracks or from"
+            " others by their artists: the scores are too good"
+        ]
+    if learned is None or not data.get("backbone_known", True):
         return [
             "it is not known what the backbone has learned from: if these tracks or artists were"
             " among it, the scores are too good"
         ]
-    tracks, groups = (set(str(learned.get(name, "")).split()) for name in ("tracks", "groups"))
-    n_leaked = sum(
-        short_hash(e.audio_id) in tracks or short_hash(e.group) in groups for e in examples
-    )
-    if not n_leaked:
-        return []
-    return [
-        f"the backbone has learned from {n_leaked} of these {len(examples)} tracks or from others"
-        " by their artists: the scores are too good"
-    ]
+    return []
