@@ -126,8 +126,11 @@ def command(
     )
     sounds = tuple(not_music or ())
     if shots:
-        if folds or protocol or leave_genre_out:
-            raise ConfigError("--shots is a protocol of its own", "give it without another")
+        if folds or protocol or leave_genre_out or sounds:
+            raise ConfigError(
+                "--shots is a protocol of its own",
+                "give it without --cv, --protocol, --leave-genre-out and --not-music",
+            )
         evaluations, n_skipped = _few_shots(request, chosen, backbone, shots, draws, quiet)
     elif folds or protocol or leave_genre_out:
         flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}
