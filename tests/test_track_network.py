@@ -101,6 +101,10 @@ class TestEveryTrackNetwork:
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
         padded = torch.cat((proba, torch.zeros(2, 4, 3)), dim=2)
         torch.testing.assert_close(network.eval()(padded), network(proba))
+        # A slice that is hardly music is a slice still.
+        quiet = torch.cat((proba, 1e-4 * proba[..., :1]), dim=2)
+        assert not torch.equal(network(quiet), network(proba))
+        assert torch.isfinite(network(1e-6 * proba)).all()
 
     def test_the_same_seed_gives_the_same_network_and_goes_on(
         self, name: str, tmp_path: Path
