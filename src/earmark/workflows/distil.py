@@ -119,7 +119,7 @@ def open_teacher(model: str, data_dir: Path) -> Bundle:
 
     if model in SOURCES and not (named.find(model, data_dir) / bundles.META_NAME).is_file():
         raise BundleError(
-            f"the teacher {model} is not here yet", f"`earmark models add {model}` fetches it"
+            f"the teacher {model} is not here yet", f"add it by `earmark models add {model}`"
         )
     teacher = open_backbone(model, data_dir)
     read_layers(teacher.network)
