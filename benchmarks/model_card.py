@@ -63,6 +63,8 @@ class Plan:
     data : Path
     not_music : list of Path
     seeds : range
+    training_cpu_s : float or None
+        What making the model took; None where that is not known.
     """
 
     out: Path
@@ -72,6 +74,7 @@ class Plan:
     data: Path
     not_music: list[Path]
     seeds: range
+    training_cpu_s: float | None = None
 
     @property
     def sources(self) -> list[str]:
@@ -105,6 +108,16 @@ class Plan:
 
 
 def main() -> None:
+    plan = read_plan(sys.argv[1:])
+    measure(plan)
+    to = plan.out / "model-card.json"
+    text = json.dumps(collect(plan), indent=1, ensure_ascii=False)
+    to.write_text(text + "\n", encoding="utf-8")
+    print(f"done: python docs/make_model_card.py {shlex.quote(str(plan.out))}")
+
+
+def read_plan(words: list[str]) -> Plan:
+    """The plan that a command line asks for; its tables are written."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder for all reports")
@@ -115,16 +128,7 @@ def main() -> None:
     parser.add_argument("--not-music", type=Path, action="append", default=[], metavar="DIR")
     parser.add_argument("--seeds", type=int, default=3, help="cross-validations with other folds")
     parser.add_argument("--training-cpu-s", type=float, help="what making the model took")
-    chosen = parser.parse_args()
-    plan = _plan(chosen)
-    measure(plan)
-    found = {**collect(plan), "training_cpu_s": chosen.training_cpu_s}
-    to = plan.out / "model-card.json"
-    to.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"done: python docs/make_model_card.py {shlex.quote(str(plan.out))}")
-
-
-def _plan(chosen: argparse.Namespace) -> Plan:
+    chosen = parser.parse_args(words)
     home, data = config.data_dir(), Path(os.path.normpath(chosen.data.absolute()))
     model = bundles.load(named.find(chosen.model, home) if chosen.model else shipped_model())
     names = [name for name in chosen.teachers.split(",") if name]
@@ -135,14 +139,24 @@ def _plan(chosen: argparse.Namespace) -> Plan:
     chosen.out.mkdir(parents=True, exist_ok=True)
     for name, table in sets.items():
         _write_table(data, sources if name == POOLED else [name], table)
-    seeds = range(chosen.seeds)
-    return Plan(chosen.out, model, backbones, sets, data, chosen.not_music, seeds)
+    return Plan(
+        out=chosen.out,
+        model=model,
+        backbones=backbones,
+        sets=sets,
+        data=data,
+        not_music=chosen.not_music,
+        seeds=range(chosen.seeds),
+        training_cpu_s=chosen.training_cpu_s,
+    )
 
 
 def _write_table(data: Path, sources: list[str], table: Path) -> None:
     """The manifest's tracks in some of the folders."""
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if Path(row["path"]).parts[0] in sources]
+    if not rows:
+        sys.exit(f"{data / 'manifest.csv'} lists no tracks in {', '.join(sources)}")
     with table.open("w", newline="", encoding="utf-8") as file:
         written = csv.DictWriter(file, rows[0])
         written.writeheader()
@@ -198,6 +212,7 @@ def collect(plan: Plan) -> dict[str, Any]:
         "backbone": _made(plan.backbones[OURS]),
         "earmark": earmark.__version__,
         "n_seeds": len(plan.seeds),
+        "training_cpu_s": plan.training_cpu_s,
         "folds": {data: _folds(plan, data) for data in plan.sources},
         "pooled": {data: _folds(plan, POOLED, plan.data / data) for data in plan.sources},
         "shots": {data: _shots(plan, data) for data in plan.sources},

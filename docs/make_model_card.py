@@ -132,7 +132,7 @@ def _made(model: Bundle, found: Mapping[str, Any]) -> str:
     recipe = model.meta.training["recipe"]
     how = TEXTS["distilled" if recipe["kind"] == "distilled" else "from_scratch"]
     return TEXTS["made"].format(
-        how=how.format(recipe=recipe["name"], facts=_facts(found.get("backbone", {}))),
+        how=how.format(recipe=recipe["name"], facts=_facts(recipe, found.get("backbone", {}))),
         about=(data.get("about") or TEXTS["about"]).rstrip("."),
         parts=parts,
         split_by=data["split_by"],
@@ -142,14 +142,17 @@ def _made(model: Bundle, found: Mapping[str, Any]) -> str:
     )
 
 
-def _facts(backbone: Mapping[str, Any]) -> str:
-    """What the backbone has noted of how it was made."""
+def _facts(recipe: Mapping[str, Any], backbone: Mapping[str, Any]) -> str:
+    """What the recipe says of teachers, and the backbone of how it was made."""
     said = []
     distilled, imitation = backbone.get("distilled"), backbone.get("imitation")
     if distilled:
         said.append(_told("student", distilled, left=_listed(distilled)))
+    second = recipe.get("imitation", {})
+    if second.get("teacher"):
+        said.append(TEXTS["second"].format(**second, who=TEXTS.get(second["teacher"], "")))
     if imitation:
-        said.append(_told("imitation", imitation))
+        said[-1] += " " + _told("imitation", imitation)
     return "".join(f"\n\n{text}" for text in said)
 
 

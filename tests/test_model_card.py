@@ -4,15 +4,19 @@ import csv
 import dataclasses
 import json
 import runpy
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks import _card_numbers as numbers
+from benchmarks import model_card
 
 from earmark.models import bundle
 from earmark.workflows.classify import shipped_model
+from tests import backbones
+from tests.cli import earmark
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("protocol", "path", "group", "reference", "estimate", "confidence", "answered")
@@ -221,7 +225,8 @@ def test_the_page_says_what_is_reached_and_what_is_missed() -> None:
 def test_the_page_says_how_a_distilled_model_was_made() -> None:
     """With what `earmark train --recipe ear --not-music` notes in ``model.json``."""
     shipped = bundle.load(shipped_model())
-    recipe = {"name": "ear", "kind": "distilled"}
+    second = {"teacher": "mn04", "n_components": 100}
+    recipe = {"name": "ear", "kind": "distilled", "imitation": second}
     sounds = {"n_music": 700, "n_sounds": 900, "folders": {"speech": 300, "fx": 600}, "c": 0.1}
     shares = {"auroc": 0.991, "music_refused": 0.004, "sounds_passed": 0.03}
     intervals = {f"{name}_interval_95": [0.0, 1.0] for name in shares}
@@ -250,8 +255,47 @@ def test_the_page_says_how_a_distilled_model_was_made() -> None:
     assert "distillation of `MSD_musicnn`" in page
     assert "layer by layer: 23, 14. Of 2000 slices" in page
     assert "99.3 % of the variance" in page
-    assert "a second teacher's embedding (`mn04`)" in page
+    assert "a second teacher, `mn04` (EfficientAT mn04_as" in page
+    assert "out of 8 with 9 slices, it tells 70.0 % of the variance" in page
     assert "900 other sounds (speech 300, fx 600)" in page
     assert "AUROC of 0.991 (0.000–1.000, n = 200); 0.4 % (0.0–100.0) of 100 tracks" in page
     assert "Labels: Labelled by hand. Tracks:" in page
     assert "Time and energy" not in page  # the head's seconds are not the backbone's
+
+
+# --- what is run --------------------------------------------------------------------------------
+
+
+def test_everything_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = [f"{source}/{n}.flac,Jazz,somebody,30" for source in ("gtzan", "emotify") for n in "ab"]
+    text = "\n".join(["path,genre,artist,seconds", *rows, "tagged/c.mp3,Rock,another,200"])
+    (data / "manifest.csv").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "200")  # so that no option is cut short
+    known = earmark("evaluate", "--help").out
+    asked = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        """As if it had been measured."""
+        option = "--json" if "--json" in command else "--out"
+        to = Path(command[command.index(option) + 1])
+        result = to if option == "--json" else to / "metrics.json"
+        result.parent.mkdir(parents=True, exist_ok=True)
+        result.write_text("{}", encoding="utf-8")
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    teacher = backbones.write(tmp_path / "teacher").path
+    words = ["--data", str(data), "--out", str(tmp_path / "out"), "--teachers", str(teacher)]
+    plan = model_card.read_plan([*words, "--seeds", "2", "--not-music", str(tmp_path)])
+    model_card.measure(plan)
+    # Of two backbones: folds of three sets under two seeds, two sets of few tracks, one left out.
+    assert len(asked) == 2 * (3 * 2 + 2 + 1) + 3
+    assert [len(path.read_text().splitlines()) for path in plan.sets.values()] == [3, 3, 5]
+    model_card.measure(plan)
+    assert len(asked) == 2 * (3 * 2 + 2 + 1) + 3
+    options = {word for c in asked if "evaluate" in c for word in c if word.startswith("--")}
+    assert {"--cv", "--shots", "--leave-genre-out", "--not-music"} <= options
+    assert all(option in known for option in options)
