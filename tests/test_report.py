@@ -175,7 +175,7 @@ def test_a_reader_learns_what_was_measured_and_what_to_doubt(folder: Path, page:
     assert "slices of the same recording are in training and in test" in page.text
     markdown = (folder / "report.md").read_text(encoding="utf-8")
     assert "> **Warning:** this protocol leaks" in markdown
-    assert "real speech was not tried" in page.text
+    assert "which is no real speech" in page.text
 
 
 def test_no_name_becomes_markup(tmp_path: Path) -> None:
