@@ -109,6 +109,20 @@ def musicnn_variables(seed: int = 0) -> dict[str, FloatArray]:
     return {name: values.astype(np.float32) for name, values in found.items()}
 
 
+ALIVE = (23, 14, 3, 7, 17, 20)
+"""Channels that ever fire in MSD_musicnn's layers, but for the last two, where all do."""
+
+
+def musicnn_mostly_dead(n_alive: tuple[int, ...] = ALIVE, seed: int = 0) -> dict[str, FloatArray]:
+    """Random variables with which only so many channels of the first layers can fire."""
+    found = musicnn_variables(seed)
+    rng = np.random.default_rng(seed)
+    for layer, n in enumerate(n_alive):
+        bias = found[f"conv2d_{layer}/bias" if layer else "conv2d/bias"]
+        bias[rng.permutation(len(bias))[n:]] = -1000
+    return found
+
+
 def musicnn_wheel(path: Path, variables: Mapping[str, FloatArray]) -> Path:
     """A file that holds what the wheel of musicnn 0.1.0 holds of MSD_musicnn."""
     index, data = checkpoint(variables)

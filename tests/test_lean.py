@@ -18,21 +18,7 @@ from earmark.models.foreign.survey import Survey, Surveyor, open_session
 from earmark.types import FloatArray, LevelArray
 from tests import backbones, foreign
 
-# As many channels as are alive in MSD_musicnn: two layers of timbral filters, three of temporal
-# ones, the first over time.
-ALIVE = (23, 14, 3, 7, 17, 20)
 SIZES = (204, 204, 51, 51, 51, 64, 64, 64)
-
-
-def weights(n_alive: tuple[int, ...] = ALIVE, seed: int = 0) -> dict[str, FloatArray]:
-    """Random variables of musicnn, in which only so many channels of the first layers ever fire."""
-    found = foreign.musicnn_variables(seed)
-    rng = np.random.default_rng(seed)
-    for layer, n in enumerate(n_alive):
-        name = f"conv2d_{layer}" if layer else "conv2d"
-        dead = rng.permutation(len(found[f"{name}/bias"]))[n:]
-        found[f"{name}/bias"][dead] = -1000
-    return found
 
 
 def music(n: int, seed: int) -> LevelArray:
@@ -61,7 +47,7 @@ def surveyed(network: Path, X: LevelArray) -> Survey:
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("teacher") / "model.onnx"
-    path.write_bytes(musicnn.network(weights()))
+    path.write_bytes(musicnn.network(foreign.musicnn_mostly_dead()))
     return path
 
 
@@ -87,7 +73,7 @@ def unscaled(made: Lean, embedding: FloatArray) -> FloatArray:
 
 
 def test_layers_are_read_as_they_were_written(teacher: Path) -> None:
-    variables, layers = weights(), read_layers(teacher)
+    variables, layers = foreign.musicnn_mostly_dead(), read_layers(teacher)
     assert tuple(layers.sizes) == SIZES
     timbral = layers.timbral[1]
     kernel = variables["conv2d_1/kernel"].transpose(3, 2, 1, 0)
@@ -110,8 +96,8 @@ def test_a_survey_finds_what_is_constant_and_how_the_rest_spreads(
 ) -> None:
     alive = np.split(survey.alive, np.cumsum(SIZES)[:-1])
     # One that could fire may still not have, on so little.
-    assert all(0 < part.sum() <= n for part, n in zip(alive, ALIVE, strict=False))
-    assert sum(int(part.sum()) for part in alive[:6]) >= sum(ALIVE) - 8
+    assert all(0 < part.sum() <= n for part, n in zip(alive, foreign.ALIVE, strict=False))
+    assert sum(int(part.sum()) for part in alive[:6]) >= sum(foreign.ALIVE) - 8
     assert survey.n_slices == 32
     embedding = answers(teacher.read_bytes(), heard())[0]
     np.testing.assert_allclose(survey.mean[-200:], embedding.mean(axis=0), atol=1e-4)
@@ -171,7 +157,7 @@ def test_it_is_as_small_as_an_ear_has_to_be(whole: Lean) -> None:
 @pytest.mark.parametrize("n_alive", [(40, 1, 16, 51, 1, 64), (1, 20, 0, 3, 33, 1)])
 def test_any_number_of_channels_may_be_left(n_alive: tuple[int, ...], tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    path.write_bytes(musicnn.network(weights(n_alive, seed=5)))
+    path.write_bytes(musicnn.network(foreign.musicnn_mostly_dead(n_alive, seed=5)))
     made = lean(path, surveyed(path, music(10, seed=6)), clip=0)
     X = music(10, seed=6)  # the same: with so few to learn from, others wake some more
     expected, found = answers(path.read_bytes(), X)[0], answers(made.network, X)[0]
