@@ -37,8 +37,8 @@ class Familiarity:
     matrix : ndarray of float32, shape (n_features, n_features)
     linear : ndarray of float32, shape (n_features, n_classes)
     offsets : ndarray of float32, shape (n_classes,)
-    limit, spread : float
-        From where on a distance is rather unusual, and a standard deviation's worth of distances.
+    limit, width : float
+        Where logits are halved, and how much farther it takes to make a factor of e of that.
     """
 
     centre: FloatArray
@@ -47,7 +47,7 @@ class Familiarity:
     linear: FloatArray
     offsets: FloatArray
     limit: float = 0.0
-    spread: float = 1.0
+    width: float = 1.0
 
     def distances(self, embeddings: FloatArray) -> NDArray[np.float64]:
         """Relative Mahalanobis distances (n_slices,) of embeddings (n_slices, n_features)."""
@@ -61,7 +61,7 @@ class Familiarity:
     def factors(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """What logits are multiplied by, (n_slices, 1): one half at `limit`."""
         # Beyond e^±60 there is nothing but 0 and 1.
-        odds = np.exp(np.clip((distances - self.limit) / self.spread, -60, 60))
+        odds = np.exp(np.clip((distances - self.limit) / self.width, -60, 60))
         return np.asarray(1 / (1 + odds[:, None]))
 
     def expecting(self, distances: NDArray[np.float64]) -> Self:
@@ -73,11 +73,10 @@ class Familiarity:
             Of tracks by artists that were not learned from.
         """
         low, middle, high = np.quantile(distances, (0.25, 0.5, 0.75))
-        # Between the quartiles of a normal distribution lie 1.35 standard deviations.
-        spread = max(float(high - low) / 1.35, 1e-6)
-        # With a lower limit the unknown is told better, but what is known is doubted more than it
-        # deserves; from here on the likelihood of known genres suffers noticeably.
-        return dataclasses.replace(self, limit=float(middle) + spread, spread=spread)
+        # A lower limit or a steeper fall tells the unknown still better, but from here on they make
+        # the known less likely than without any familiarity.
+        width = max(float(high - low) / 4, 1e-6)
+        return dataclasses.replace(self, limit=float(middle), width=width)
 
 
 def fit(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 import onnxruntime as ort
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
@@ -16,6 +13,7 @@ from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
 from earmark.models.classical.familiarity import Familiarity
 from earmark.models.classical.head import Head
+from earmark.models.nodes import add_node
 
 TOLERANCE = 1e-4
 """Largest difference of the graph's logits from the head's, by the size of the largest logit."""
@@ -40,15 +38,15 @@ def graft(backbone: Bundle, head: Head, music: Head | None = None) -> bytes:
             f"no head can be put on {backbone.network}: {e}", "choose another backbone"
         ) from e
     if head.familiarity is None:
-        _add(body, "Gemm", "embedding", head.weights, head.bias, output="logits")
+        add_node(body, "Gemm", "embedding", head.weights, head.bias, output="logits")
     else:
-        answers = _add(body, "Gemm", "embedding", head.weights, head.bias)
+        answers = add_node(body, "Gemm", "embedding", head.weights, head.bias)
         factor = _factor(body, head.familiarity)
-        _add(body, "Mul", answers, factor, output="logits")
+        add_node(body, "Mul", answers, factor, output="logits")
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(head.bias)])
     body.graph.output.insert(0, logits)
     if music is not None:
-        _add(body, "Gemm", "embedding", music.weights, music.bias, output="music")
+        add_node(body, "Gemm", "embedding", music.weights, music.bias, output="music")
         odds = helper.make_tensor_value_info("music", TensorProto.FLOAT, ["n", 1])
         body.graph.output.append(odds)
     try:
@@ -86,53 +84,20 @@ def read_music(backbone: Bundle) -> Head | None:
     )
 
 
-def _add(
-    model: onnx.ModelProto,
-    op: str,
-    *inputs: str | NDArray[Any],
-    output: str = "",
-    n_outputs: int = 1,
-    **attributes: Any,
-) -> str:
-    """Append a node; arrays become constants. The name of its first output is returned."""
-    names = []
-    for given in inputs:
-        if isinstance(given, str):
-            names.append(given)
-        else:
-            constant = numpy_helper.from_array(given, _unused(model, "head.constant"))
-            model.graph.initializer.append(constant)
-            names.append(constant.name)
-    output = output or _unused(model, "head.value")
-    outputs = [output, *(f"{output}.{i}" for i in range(1, n_outputs))]
-    node = helper.make_node(op, names, outputs, name=_unused(model, "head"), **attributes)
-    model.graph.node.append(node)
-    return output
-
-
 def _factor(model: onnx.ModelProto, familiarity: Familiarity) -> str:
     """`Familiarity.factors`, (n, 1)."""
-    x = _add(model, "Sub", "embedding", familiarity.centre)
-    x = _add(model, "Mul", x, familiarity.precision)
-    product = _add(model, "Mul", _add(model, "MatMul", x, familiarity.matrix), x)
+    x = add_node(model, "Sub", "embedding", familiarity.centre)
+    x = add_node(model, "Mul", x, familiarity.precision)
+    product = add_node(model, "Mul", add_node(model, "MatMul", x, familiarity.matrix), x)
     # Sum and minimum by operators that are the same in all versions of ONNX that backbones have.
-    square = _add(model, "MatMul", product, np.ones((len(familiarity.centre), 1), np.float32))
-    to_genres = _add(model, "Gemm", x, familiarity.linear, familiarity.offsets)
-    nearest = _add(model, "TopK", to_genres, np.array([1]), n_outputs=2, largest=0)
-    distance = _add(model, "Add", square, nearest)
-    steepness = np.array(-1 / familiarity.spread, np.float32)
-    scaled = _add(model, "Mul", distance, steepness)
-    limit = np.array(familiarity.limit / familiarity.spread, np.float32)
-    return _add(model, "Sigmoid", _add(model, "Add", scaled, limit))
-
-
-def _unused(model: onnx.ModelProto, name: str) -> str:
-    taken = {tensor.name for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        taken.update([node.name, *node.output])
-    while name in taken:
-        name += "_"
-    return name
+    square = add_node(model, "MatMul", product, np.ones((len(familiarity.centre), 1), np.float32))
+    to_genres = add_node(model, "Gemm", x, familiarity.linear, familiarity.offsets)
+    nearest = add_node(model, "TopK", to_genres, np.array([1]), n_outputs=2, largest=0)
+    distance = add_node(model, "Add", square, nearest)
+    steepness = np.array(-1 / familiarity.width, np.float32)
+    scaled = add_node(model, "Mul", distance, steepness)
+    limit = np.array(familiarity.limit / familiarity.width, np.float32)
+    return add_node(model, "Sigmoid", add_node(model, "Add", scaled, limit))
 
 
 def _prove_parity(backbone: Bundle, head: Head, music: Head | None, network: bytes) -> None:
