@@ -43,7 +43,7 @@ SKIPPED_SOME = 3
 _LENGTHS = {"under 5 s": (0.0, 5.0), "5 to 20 s": (5.0, 20.0), "20 s and more": (20.0, 1e9)}
 
 # Scores for strangeness, best first: the last is what every model has.
-_UNKNOWN = ("max_probability",)
+_UNKNOWN = ("entropy", "max_probability")
 _NON_MUSIC = ("not_music", "max_probability")
 
 
