@@ -1,5 +1,6 @@
 """A second teacher's answers, told from a backbone's embedding and put behind it."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,15 @@ def test_features_are_standardised_over_what_was_learned_from() -> None:
     found = imitate(X, answers, nobody, CONFIG, seed=0).features(X[~nobody])
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(found.std(axis=0), 1, atol=1e-3)
+
+
+def test_no_more_features_are_made_than_there_is_to_tell() -> None:
+    X, answers = lesson(400)
+    answers[:, 1:] = answers[:, :1]  # a single number, told six times
+    few = dataclasses.replace(CONFIG, n_components=6, n_hidden=2)
+    found = imitate(X, answers, np.arange(400) % 4 == 0, few, seed=0).features(X)
+    assert found.shape[1] <= 2  # of two units, all that follows has two dimensions
+    assert np.abs(found).max() < 100
 
 
 def test_noise_cannot_be_told() -> None:

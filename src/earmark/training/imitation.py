@@ -25,6 +25,8 @@ from earmark.types import FloatArray
 _FARTHEST = 5.0
 # What hardly ever changes is not blown up.
 _SPREAD = 1e-3
+# Nor are components with so small a share of the largest one's variance: they are but rounding.
+_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Imitation:
     ----------
     layers : tuple of (ndarray, ndarray)
         Weights (n_in, n_out) and bias (n_out,) of float32; all but the last are rectified. The
-        last one's answers have mean 0 and spread 1 over the music learned from.
+        last one's answers have mean 0 and spread 1 over the music learned from; there are fewer
+        than were asked for where the other model has no more to say.
     r2 : float
         Share of the variance of the other model's standardised embedding that is explained, on
         tracks not learned from, before it is brought down to components.
@@ -143,11 +146,12 @@ def _linear(layer: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def _components(answers: FloatArray, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean, and the largest `n` principal components (n_answers, n), each scaled to spread 1."""
+    """Mean, and the largest principal components (n_answers, n at most), scaled to spread 1."""
     mean = answers.mean(axis=0, dtype=np.float64)
     rows = answers - mean
     values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
-    largest = np.argsort(values)[::-1][: min(n, len(values))]
+    largest = np.argsort(values)[::-1][:n]
+    largest = largest[values[largest] >= _VARIANCE * values.max()]
     return mean, vectors[:, largest] / np.sqrt(np.maximum(values[largest], 1e-12))
 
 

@@ -162,7 +162,7 @@ class ImitationConfig(Recipe):
     n_hidden : int
         Units of each of two hidden layers.
     n_components : int
-        Features that are added.
+        Features that are added, at most.
     epochs, batch_size, lr, weight_decay, dropout
         Of the learning, by AdamW along half a cosine.
     """

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # One of so many tracks is left out, to measure by.
 _HELD_OUT = 8
+# Of fewer slices there is no variance, neither to learn nor to tell.
+_FEWEST = 2
 
 
 def require_imitation(recipe: TrainingRecipe, data_dir: Path) -> None:
@@ -145,14 +147,14 @@ def _learn(
     from earmark.training.imitation import imitate
 
     places = _aligned(mine, theirs, names)
-    if len(places) < 2:
+    order = np.random.default_rng(recipe.seed).permutation(len(places))
+    chosen = np.isin(np.arange(len(places)), order[: -(-len(places) // _HELD_OUT)])
+    held_out = np.repeat(chosen, np.array([len(rows) for rows, _ in places], np.int64))
+    if min(np.count_nonzero(held_out), np.count_nonzero(~held_out)) < _FEWEST:
         raise DataError(
             f"{len(places)} tracks of music are too few to learn from a second teacher",
             "give folders with more music by --unlabelled: hundreds of tracks of all kinds",
         )
-    order = np.random.default_rng(recipe.seed).permutation(len(places))
-    chosen = np.isin(np.arange(len(places)), order[: -(-len(places) // _HELD_OUT)])
-    held_out = np.repeat(chosen, [len(rows) for rows, _ in places])
     embeddings = mine.embeddings(np.concatenate([rows for rows, _ in places]))
     answers = theirs.embeddings(np.concatenate([rows for _, rows in places]))
     learned = imitate(embeddings, answers, held_out, recipe.imitation, recipe.seed)
@@ -167,7 +169,8 @@ def _learn(
 def _aligned(
     mine: EmbeddingStore, theirs: EmbeddingStore, names: Sequence[str]
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """For each track, rows of its slices, and of those of the teacher's that start nearest."""
+    """For each track that both have heard, rows of its slices, and of those of the teacher's that
+    start nearest."""
     places = []
     for spans, starts, other_spans, other_starts in zip(
         mine.locate(names),
@@ -177,7 +180,7 @@ def _aligned(
         strict=True,
     ):
         usable = np.isfinite(mine.embeddings(spans)).all(axis=1)
-        if len(other_spans) and np.isfinite(theirs.embeddings(other_spans)).all():
+        if usable.any() and len(other_spans) and np.isfinite(theirs.embeddings(other_spans)).all():
             nearest = _nearest(starts[usable], other_starts)
             places.append((spans[usable], other_spans[nearest]))
     return places
