@@ -258,6 +258,8 @@ def test_cheaper_recipes() -> None:
     head = recipes.load("head")
     assert capped(head, epochs=3) is quick(head) is head
     assert quick(cnn).schedule.epochs == 1
+    ear = quick(recipes.load("ear"))
+    assert (ear.distil.n_slices, ear.imitation.n_excerpts, ear.imitation.epochs) == (40, 2, 1)
 
 
 def test_on_the_command_line(music: Path, reported: Path, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def quick(recipe: TrainingRecipe) -> TrainingRecipe:
         changes["schedule.min_steps"] = 1
     if recipe.kind == "distilled":
         changes["distil.n_slices"] = min(recipe.distil.n_slices, 40)
+        changes["imitation.n_excerpts"] = min(recipe.imitation.n_excerpts, 2)
+        changes["imitation.epochs"] = 1
     if recipe.vote.mode == "network":
         changes["track.schedule"] = {"epochs": 2, "batch_size": 8, "min_steps": 1}
     if recipe.kind == "summary":
