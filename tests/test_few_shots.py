@@ -151,6 +151,13 @@ def test_what_is_no_head_cannot_learn_from_few(library: Path) -> None:
     ran = earmark("evaluate", "cnn", library, "--shots", "2")
     assert ran.code == 2
     assert "cnn is no head" in ran.err
-    ran = earmark("evaluate", "head", library, "--shots", "2", "--cv", "3")
+    for more in (("--cv", "3"), ("--unlabelled", library)):
+        ran = earmark("evaluate", "head", library, "--shots", "2", *more)
+        assert ran.code == 2
+        assert "protocol of its own" in ran.err
+
+
+def test_unlabelled_music_is_of_no_use_where_nothing_is_trained(library: Path) -> None:
+    ran = earmark("evaluate", "ear", library, "--unlabelled", library)
     assert ran.code == 2
-    assert "protocol of its own" in ran.err
+    assert "add --cv or --protocol" in ran.err

@@ -126,10 +126,10 @@ def command(
     )
     sounds = tuple(not_music or ())
     if shots:
-        if folds or protocol or leave_genre_out or sounds:
+        if folds or protocol or leave_genre_out or sounds or unlabelled:
             raise ConfigError(
                 "--shots is a protocol of its own",
-                "give it without --cv, --protocol, --leave-genre-out and --not-music",
+                "give it without --cv, --protocol, --leave-genre-out, --not-music and --unlabelled",
             )
         evaluations, n_skipped = _few_shots(request, chosen, backbone, shots, draws, quiet)
     elif folds or protocol or leave_genre_out:
@@ -146,6 +146,11 @@ def command(
         cross = CrossRequest(training, protocols, folds, leave_genre_out, sounds)
         evaluations, n_skipped = _cross(cross, chosen, quiet)
     else:
+        if unlabelled:
+            raise ConfigError(
+                "a model that is only measured learns nothing from unlabelled music",
+                "leave --unlabelled out, or add --cv or --protocol to train its recipe anew",
+            )
         evaluations, n_skipped = _measure(request, sounds, chosen, quiet)
     page = write_report(
         report,
