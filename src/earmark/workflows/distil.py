@@ -74,7 +74,7 @@ def train_distilled(
     track_network.require(request.recipe)
     if request.recipe.imitation.teacher:
         require_imitation(request.recipe, data_dir)
-    teacher = open_teacher(request.recipe.distil.teacher, data_dir)
+    teacher = _open_teacher(request.recipe.distil.teacher, data_dir)
     paths = yield from _music(request, catalogue)
     with FeatureStore(data_dir / "features", teacher.meta.listen) as store:
         heard = yield from hear_all(paths, store, n_workers, time_limit_s)
@@ -107,7 +107,7 @@ def train_distilled(
     )
 
 
-def open_teacher(model: str, data_dir: Path) -> Bundle:
+def _open_teacher(model: str, data_dir: Path) -> Bundle:
     """The teacher in that folder or of that name.
 
     Raises
