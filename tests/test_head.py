@@ -17,11 +17,9 @@ pytest.importorskip("onnx", reason="needs earmark[head]")
 import onnx
 from sklearn.linear_model import LogisticRegression
 
-from earmark.calibration import softmax
 from earmark.errors import BundleError, DataError
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
-from earmark.models.classical import familiarity
 from earmark.models.classical.folds import folds
 from earmark.models.classical.graft import graft
 from earmark.models.classical.head import (
@@ -40,28 +38,10 @@ from earmark.workflows.classify import shipped_model
 from earmark.workflows.learning_set import short_hash
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
+from tests.blobs import tracks
 from tests.cli import earmark
 
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise", "Folk": "music"}
-
-
-def tracks(
-    n_classes: int = 3, n_artists: int = 6, spread: float = 0.5, seed: int = 0
-) -> tuple[Tracks, list[str]]:
-    """Blobs in five dimensions: an artist has three tracks of a genre, each 2 to 4 slices."""
-    rng = np.random.default_rng(seed)
-    centres = 3 * np.random.default_rng(99).normal(size=(n_classes, 5))
-    rows, n_slices, reference, groups = [], [], [], []
-    for genre in range(n_classes):
-        for artist in range(n_artists):
-            for _ in range(3):
-                n = int(rng.integers(2, 5))
-                rows.append(centres[genre] + spread * rng.normal(size=(n, 5)))
-                n_slices.append(n)
-                reference.append(genre)
-                groups.append(f"{genre}/{artist}")
-    slices = np.concatenate(rows).astype(np.float32) * [1, 10, 100, 0.1, 1] + [0, 5, 0, 0, 7]
-    return Tracks(slices.astype(np.float32), n_slices, reference), groups
 
 
 def retold(data: Tracks, times: int) -> Tracks:
@@ -173,56 +153,6 @@ def test_folds_keep_artists_whole_and_every_genre_taught() -> None:
     for k in range(3):
         taught = {g for g, fold in zip(genres, found, strict=True) if fold != k}
         assert taught == {0, 1, 2, 3, 4}
-
-
-# --- familiarity -------------------------------------------------------------------------------
-
-
-def test_distances_are_relative_mahalanobis_distances() -> None:
-    rng = np.random.default_rng(0)
-    genre = rng.integers(0, 3, 300)
-    spread = rng.normal(size=(300, 4)) * [1, 2, 3, 4] + [0, 5, 0, 0]
-    slices = (spread + 5 * genre[:, None] * [1, 0, 0, 0]).astype(np.float32)
-    weights = rng.uniform(0.5, 1.5, 300)
-    centre, precision = slices.mean(0).astype(np.float64), np.array([1.0, 0.5, 0.25, 0.0])
-    found = familiarity.fit(slices, weights, genre, centre, precision, 3).distances(slices)
-    x, share = (slices - centre) * precision, weights / weights.sum()
-    means = np.stack(
-        [np.average(x[genre == g], axis=0, weights=weights[genre == g]) for g in range(3)]
-    )
-    rest = x - means[genre]
-    within, overall = (rest.T * share) @ rest, (x.T * share) @ x
-    near, far = (
-        np.linalg.inv(0.5 * c + 0.5 * np.eye(4) * np.trace(c) / 4) for c in (within, overall)
-    )
-    to_genre = [np.einsum("nd,de,ne->n", x - m, near, x - m) for m in means]
-    expected = np.min(to_genre, axis=0) - np.einsum("nd,de,ne->n", x, far, x)
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
-
-
-def test_strange_slices_are_doubted_and_the_likeliest_genre_stays() -> None:
-    data, groups = tracks(n_artists=8)
-    held_out = hold_out(data, groups, 3, k=4)
-    head = fit_head(data, 3, held_out.c, held_out.distances)
-    plain = dataclasses.replace(head, familiarity=None)
-    # Between two genres and off to a side: a linear head is as sure of it as of what it knows.
-    strange = data.slices + np.array([40, 0, 0, 0, 40], np.float32)
-    for slices in (data.slices, strange):
-        np.testing.assert_array_equal(
-            head.logits(slices).argmax(axis=1), plain.logits(slices).argmax(axis=1)
-        )
-    known, unknown = (softmax(head.logits(s)).max(axis=1) for s in (data.slices, strange))
-    assert unknown.max() < np.quantile(known, 0.05)
-    assert unknown.max() < 0.4 < np.median(known)
-    assert softmax(plain.logits(strange)).max(axis=1).min() > 0.9
-
-
-def test_one_half_is_left_of_the_logits_at_the_usual_distance() -> None:
-    data, _ = tracks()
-    head = fit_head(data, 3, 0.1, np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
-    assert head.familiarity is not None
-    found = head.familiarity.factors(np.array([-1e9, 3.0, 3.5, 1e9]))
-    np.testing.assert_allclose(found[:, 0], [1, 0.5, 1 / (1 + np.e), 0], atol=1e-12)
 
 
 # --- the graph ---------------------------------------------------------------------------------

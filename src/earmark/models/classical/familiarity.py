@@ -73,9 +73,9 @@ class Familiarity:
             Of tracks by artists that were not learned from.
         """
         low, middle, high = np.quantile(distances, (0.25, 0.5, 0.75))
-        # A lower limit or a steeper fall tells the unknown still better, but from here on they make
-        # the known less likely than without any familiarity.
-        width = max(float(high - low) / 4, 1e-6)
+        # A lower limit or a steeper fall tells the unknown better, but makes what is known less
+        # likely than it is without familiarity; these do not.
+        width = max(float(high - low), 1e-6)
         return dataclasses.replace(self, limit=float(middle), width=width)
 
 

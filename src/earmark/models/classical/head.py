@@ -206,7 +206,7 @@ def hold_out(data: Tracks, groups: Sequence[str], n_classes: int, k: int, seed: 
                 logits[c][outside] = head.logits(tested)
     dealt = np.flatnonzero(fold >= 0)
     genres = data.reference[dealt]
-    distances = data.track_means(strange)[dealt]
+    distances = data.track_means(strange[:, None])[dealt, 0]
     # Of any fold: the factors depend on the distances alone.
     factors = familiarity.expecting(distances).factors(strange).astype(np.float32)
     probas = {c: _track_proba(data, dealt, found * factors) for c, found in logits.items()}
