@@ -80,7 +80,7 @@ def _models(model: str, teacher: str) -> dict[str, Bundle]:
     from earmark import config
     from earmark.errors import BundleError
     from earmark.models import bundle, named
-    from earmark.workflows.classify import shipped_model
+    from earmark.models.named import shipped_model
 
     home = config.data_dir()
     models = {"shipped": bundle.load(named.find(model, home) if model else shipped_model())}

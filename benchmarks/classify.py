@@ -66,8 +66,8 @@ def _child(what: str, *arguments: str) -> None:
 
 def _cpu(path: str) -> None:
     from earmark.models import bundle
+    from earmark.models.named import shipped_model
     from earmark.models.runtime import Classifier
-    from earmark.workflows.classify import shipped_model
 
     classifier = Classifier(bundle.load(shipped_model()))
     ways = {
@@ -134,7 +134,8 @@ def cpu_ms(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
 
 def _workers(folder: str, n_workers: int) -> None:
     from earmark.models import bundle
-    from earmark.workflows.classify import classify, shipped_model
+    from earmark.models.named import shipped_model
+    from earmark.workflows.classify import classify
     from earmark.workflows.events import run
 
     model = bundle.load(shipped_model())

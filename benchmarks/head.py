@@ -67,8 +67,8 @@ def _embed(path: str) -> None:
     from earmark.features.listen import listen
     from earmark.models import bundle
     from earmark.models.embeddings import embed
+    from earmark.models.named import shipped_model
     from earmark.models.runtime import Classifier
-    from earmark.workflows.classify import shipped_model
 
     backbone = Classifier(bundle.load(shipped_model()))
     config = backbone.bundle.meta.listen
@@ -119,7 +119,7 @@ def _command(folder: Path, n_tracks: int, backbone: str) -> dict[str, float]:
 
     from earmark import config
     from earmark.models import named
-    from earmark.workflows.classify import shipped_model
+    from earmark.models.named import shipped_model
 
     library = folder / "library"
     library.mkdir()

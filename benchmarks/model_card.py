@@ -33,7 +33,7 @@ from earmark import config
 from earmark.models import bundle as bundles
 from earmark.models import named
 from earmark.models.bundle import Bundle
-from earmark.workflows.classify import shipped_model
+from earmark.models.named import shipped_model
 
 OURS = "ear"
 POOLED = "pooled"

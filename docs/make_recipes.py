@@ -88,6 +88,8 @@ def neutral(saved: dict[str, Any]) -> dict[str, Any]:
     words = shlex.split(saved["command"])
     names = {"--data": "DATA", "--out": "REPORT", "-o": "REPORT"}
     places = {words[i + 1]: names[word] for i, word in enumerate(words[:-1]) if word in names}
+    if not words[2].startswith("-"):  # earmark compare DATA …
+        places[words[2]] = "DATA"
     for place in sorted(places, key=len, reverse=True):
         words = [
             places[place] + word.removeprefix(place)

@@ -15,6 +15,7 @@ from earmark.errors import BundleError
 from earmark.models import bundle as bundles
 from earmark.models import registry
 from earmark.models.bundle import Bundle, BundleMeta
+from earmark.models.named import shipped_model
 from earmark.models.runtime import BATCH, Classifier
 from earmark.stacking import FEATURES
 from earmark.training.export import to_onnx
@@ -26,7 +27,6 @@ from earmark.types import (
     Stacker,
     VoteConfig,
 )
-from earmark.workflows.classify import shipped_model
 
 META = BundleMeta(
     name="toy",

@@ -32,9 +32,9 @@ from earmark.models.classical.head import (
     hold_out,
 )
 from earmark.models.embeddings import EmbeddingStore, embed, embedded_ids
+from earmark.models.named import shipped_model
 from earmark.models.runtime import Classifier
 from earmark.types import Slices, VoteConfig
-from earmark.workflows.classify import shipped_model
 from earmark.workflows.learning_set import short_hash
 from tests import backbones
 from tests.audiofiles import Kind, synth, write

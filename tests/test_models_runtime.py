@@ -11,9 +11,9 @@ import pytest
 from earmark import features
 from earmark.models import bundle as bundles
 from earmark.models import runtime
+from earmark.models.named import shipped_model
 from earmark.models.runtime import Classifier
 from earmark.types import LevelArray
-from earmark.workflows.classify import shipped_model
 
 N = 64
 

@@ -47,11 +47,12 @@ def test_a_song_gets_its_genre_with_the_reason_and_can_be_heard(
 
     chart = result.get_by_role("img", name=re.compile("^Probabilities for"))
     shares = [float(p) for p in re.findall(r"([\d.]+)%", chart.get_attribute("aria-label"))]
-    assert len(shares) == 11
-    assert sum(shares) == pytest.approx(100, abs=1)
+    assert len(shares) == 12
+    # The rest is how likely it is that the song is no music.
+    assert 50 < sum(shares) < 101
     assert shares == sorted(shares, reverse=True)
     assert drawn(chart)
-    assert "starter" in result.inner_text()
+    assert "“ear”" in result.inner_text()
 
     slices = result.get_by_role("button", name=re.compile("^Hear "))
     slices.first.wait_for()
@@ -167,7 +168,7 @@ def test_ten_files_dropped_give_a_table_to_sort_and_to_take_away(
     tracks = json.loads(downloaded(page, "JSON"))["tracks"]
     good = [track for track in tracks if not track["error"]]
     assert len(good) == 9
-    assert all(sum(track["proba"].values()) == pytest.approx(1, abs=0.01) for track in good)
+    assert all(0 < sum(track["proba"].values()) < 1.01 for track in good)
 
 
 def drop(page: Any, files: list[Path]) -> None:
@@ -222,7 +223,7 @@ def test_results_survive_a_look_at_another_view(open_page: Any, plain_server: st
 
 def test_the_models_card_says_how_good_it_is(open_page: Any, plain_server: str) -> None:
     page = open_page(plain_server)
-    page.get_by_role("button", name="Card of the model starter").first.click()
+    page.get_by_role("button", name="Card of the model ear").first.click()
     card = page.get_by_role("dialog")
     card.get_by_text("that it was not trained on").wait_for()
     text = card.inner_text()

@@ -25,15 +25,12 @@ Name = Annotated[str, typer.Argument(help="Name of the model.", metavar="NAME")]
 
 @app.command("list")
 def list_models() -> None:
-    """List the models that were added, and those that could be."""
+    """List the model that comes with Earmark, those that were added, and those that could be."""
     from earmark.models.foreign.sources import SOURCES
     from earmark.workflows.models import named_models
 
     found = named_models(config.data_dir())
-    if found:
-        _print(found)
-    else:
-        out().print("no models were added")
+    _print(found)
     left = {name: s for name, s in SOURCES.items() if name not in {m.name for m in found}}
     for name, source in left.items():
         out().print(f"to be had by `earmark models add {name}`: {source.about}, {source.licence}")

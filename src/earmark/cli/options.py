@@ -75,7 +75,7 @@ def open_catalogue() -> AbstractContextManager[Catalogue]:
 def open_bundle(chosen: config.Settings) -> Bundle:
     """The model asked for, or the shipped one."""
     from earmark.models import bundle, named
-    from earmark.workflows.classify import shipped_model
+    from earmark.models.named import shipped_model
 
     wanted = named.find(chosen.model, config.data_dir()) if chosen.model else shipped_model()
     return bundle.load(wanted)

@@ -10,6 +10,9 @@ from pathlib import Path
 from earmark.errors import BundleError, ConfigError
 from earmark.models.bundle import META_NAME, check_target
 
+SHIPPED = "ear"
+"""Name of the model that comes with the package."""
+
 _NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -37,14 +40,22 @@ def names(data_dir: Path) -> list[str]:
 def find(model: str, data_dir: Path) -> Path:
     """Folder of a model that is given by its own folder or by its name.
 
-    A folder that holds a model comes before a model of that name. Where there is neither, the
-    path is given back as it is, for whoever opens it to complain about.
+    A folder that holds a model comes before a model of that name, and one that was added before
+    the one that comes with the package. Where there is none of these, the path is given back as it
+    is, for whoever opens it to complain about.
     """
     given = Path(model).expanduser()
     if (given / META_NAME).is_file() or not _NAME.fullmatch(model):
         return given
     named = folder_of(model, data_dir)
-    return named if (named / META_NAME).is_file() else given
+    if (named / META_NAME).is_file():
+        return named
+    return shipped_model() if model == SHIPPED else given
+
+
+def shipped_model() -> Path:
+    """The bundle that comes with the package."""
+    return Path(__file__).with_name("shipped")
 
 
 def remove(name: str, data_dir: Path) -> Path:

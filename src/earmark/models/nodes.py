@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -24,21 +25,22 @@ def add_node(
         if isinstance(given, str):
             names.append(given)
         else:
-            constant = numpy_helper.from_array(np.ascontiguousarray(given), unused(model, "added"))
+            constant = numpy_helper.from_array(
+                np.ascontiguousarray(given), unused(model, "constant")
+            )
             model.graph.initializer.append(constant)
             names.append(constant.name)
     output = output or unused(model, "value")
-    outputs = [output, *(f"{output}.{i}" for i in range(1, n_outputs))]
+    outputs = [output, *(f"{output}, {i}" for i in range(1, n_outputs))]
     node = helper.make_node(op, names, outputs, name=unused(model, "node"), **attributes)
     model.graph.node.append(node)
     return output
 
 
 def unused(model: onnx.ModelProto, name: str) -> str:
-    """The name, with underscores behind it where it is taken."""
+    """The name, with a number behind it where it is taken."""
     taken = {tensor.name for tensor in model.graph.initializer}
     for node in model.graph.node:
         taken.update([node.name, *node.output])
-    while name in taken:
-        name += "_"
-    return name
+    numbered = (f"{name}.{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain([name], numbered) if free not in taken)

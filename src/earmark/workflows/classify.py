@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from earmark.errors import FileError
@@ -109,8 +108,3 @@ def _track_as_dict(result: TrackResult) -> dict[str, Any]:
         "rejected": decision.rejected or None if decision else None,
         "error": result.error or None,
     }
-
-
-def shipped_model() -> Path:
-    """The bundle that comes with the package."""
-    return Path(__file__).parents[1] / "models" / "shipped"

@@ -20,7 +20,7 @@ from earmark.workflows.events import Progress, Workflow
 
 @dataclass(frozen=True, slots=True)
 class NamedModel:
-    """A model in the folder of named models, or in `error` why it cannot be used."""
+    """A model that can be given by name, or in `error` why it cannot be used."""
 
     name: str
     path: Path
@@ -29,10 +29,10 @@ class NamedModel:
 
 
 def named_models(data_dir: Path) -> list[NamedModel]:
-    """All models that were added, by name."""
+    """The model that comes with the package, and all that were added, by name."""
+    added = {name: named.folder_of(name, data_dir) for name in named.names(data_dir)}
     found = []
-    for name in named.names(data_dir):
-        path = named.folder_of(name, data_dir)
+    for name, path in ({named.SHIPPED: named.shipped_model()} | added).items():
         try:
             found.append(NamedModel(name, path, bundles.load(path)))
         except BundleError as e:

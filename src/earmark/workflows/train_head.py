@@ -17,9 +17,9 @@ from earmark.models import bundle as bundles
 from earmark.models import named
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.embeddings import EmbeddingStore
+from earmark.models.named import shipped_model
 from earmark.models.runtime import Classifier
 from earmark.workflows import runfolder, track_network
-from earmark.workflows.classify import shipped_model
 from earmark.workflows.events import FileSkipped, Note, Workflow
 from earmark.workflows.finishing import finish
 from earmark.workflows.learning_set import Example, LearningSet, assemble, short_hash, spans
