@@ -112,7 +112,7 @@ def _head(model: Bundle, found: Mapping[str, Any] | None) -> str:
         excerpt_s=excerpts.excerpt_s,
         n_genres=len(meta.labels),
         genres=", ".join(meta.labels),
-        non_music=', and "not music" where it hears none' if "not_music" in meta.data else "",
+        non_music=', and why: also where it hears no music' if "not_music" in meta.data else "",
         licence=meta.licence,
         megabytes=model.network.stat().st_size / 1e6,
         model_id=model.model_id,
@@ -168,8 +168,7 @@ def _non_music(model: Bundle) -> str:
     noted = model.meta.data.get("not_music")
     if noted is None:
         return ""
-    folders = ", ".join(f"{name} {n}" for name, n in noted["folders"].items())
-    return "\n\n" + TEXTS["sounds"].format(**{**noted, "folders": folders})
+    return "\n\n" + TEXTS["sounds"].format(**noted)
 
 
 # --- what it reaches ----------------------------------------------------------------------------
