@@ -90,7 +90,8 @@ def test_classify_json_has_the_documented_shape(library: Path) -> None:
             continue
         assert track["error"] is None
         assert set(track["proba"]) == labels
-        assert sum(track["proba"].values()) == pytest.approx(1, abs=1e-4)
+        # The rest is how likely it is that the track is no music.
+        assert 0 < sum(track["proba"].values()) < 1.0001
         assert (track["genre"] is None) == (track["rejected"] is not None)
         assert track["slices"] >= 2
     # A name that is no UTF-8 comes back as the very bytes.

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from earmark.tags import Journal
+from tests import backbones
 from tests.audiofiles import synth, write
 from tests.web.servers import Server, serving
 
@@ -204,7 +205,10 @@ def test_a_restart_takes_up_what_was_running(lib: Path, tmp_path: Path, number: 
 
 def test_writing_that_is_stopped_goes_on_and_is_undone(lib: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in lib.iterdir()}
+    # One that takes all sounds for music.
+    model = backbones.write(tmp_path / "model")
     given: dict[str, Any] = {"libraries": [str(lib)], "n_workers": 1, "allow_write": True}
+    given["model"] = str(model.path)
     with serving(tmp_path / "home", **given) as server:
         plan = {"kind": "plan", "library_id": "songs", "min_confidence": 0}
         plan_id = server.job(plan)["result"]["plan_id"]

@@ -58,7 +58,7 @@ def test_several_files_are_answered_in_their_order(server: Server, tmp_path: Pat
     assert results[-1]["error"]["message"].startswith("silent")
     for result in results[1:-1]:
         assert result["error"] is None
-        assert sum(row["p"] for row in result["proba"]) == pytest.approx(1, abs=1e-3)
+        assert 0 < sum(row["p"] for row in result["proba"]) < 1.001
         # Exactly one of the three says what became of it.
         assert (result["genre"] is None) != (result["reason"] is None)
     assert server.uploads() == []
