@@ -1,4 +1,4 @@
-"""musicnn without what it does not use: the same answers at a seventh of the cost.
+"""musicnn without what it does not use: the same answers at an eighth of the cost.
 
 Most channels of MSD_musicnn are constant, whatever is played. They are folded into the biases of
 the layers that follow, frame by frame, since a convolution sees zeros beyond the ends of a slice.
