@@ -112,7 +112,7 @@ def _head(model: Bundle, found: Mapping[str, Any] | None) -> str:
         excerpt_s=excerpts.excerpt_s,
         n_genres=len(meta.labels),
         genres=", ".join(meta.labels),
-        non_music=', and why: also where it hears no music' if "not_music" in meta.data else "",
+        non_music=", and why: also where it hears no music" if "not_music" in meta.data else "",
         licence=meta.licence,
         megabytes=model.network.stat().st_size / 1e6,
         model_id=model.model_id,
