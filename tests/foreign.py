@@ -262,6 +262,16 @@ def mn04(weights: Mapping[str, FloatArray], y: FloatArray) -> tuple[FloatArray, 
     return embedding.float().numpy(), logits.float().numpy()
 
 
+def add_musicnn(home: Path) -> None:
+    """As `earmark models add` would, with random weights of which most do nothing."""
+    from earmark.models import bundle as bundles
+    from earmark.models.foreign.musicnn import convert
+
+    made = convert(musicnn_wheel(home / "any.whl", musicnn_mostly_dead()))
+    texts = {bundles.LICENCE_NAME: made.licence}
+    bundles.write(home / "models" / "musicnn", made.meta, made.network, texts)
+
+
 def _mn04_mel(y: torch.Tensor) -> torch.Tensor:
     import torch
 

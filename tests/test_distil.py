@@ -39,9 +39,7 @@ n_slices = 24
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where musicnn has been added, with random weights."""
     home = tmp_path_factory.mktemp("shared-home")
-    made = musicnn.convert(foreign.musicnn_wheel(home / "any.whl", foreign.musicnn_mostly_dead()))
-    texts = {bundles.LICENCE_NAME: made.licence}
-    bundles.write(home / "models" / "musicnn", made.meta, made.network, texts)
+    foreign.add_musicnn(home)
     return home
 
 

@@ -11,7 +11,6 @@ pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore
-from earmark.models.foreign import musicnn
 from earmark.models.runtime import Classifier
 from earmark.workflows.imitating import _aligned
 from tests import backbones, foreign
@@ -38,9 +37,7 @@ batch_size = 8
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where musicnn has been added, with random weights, and ``bins``, the second teacher, lies."""
     home = tmp_path_factory.mktemp("home")
-    made = musicnn.convert(foreign.musicnn_wheel(home / "any.whl", foreign.musicnn_mostly_dead()))
-    texts = {bundles.LICENCE_NAME: made.licence}
-    bundles.write(home / "models" / "musicnn", made.meta, made.network, texts)
+    foreign.add_musicnn(home)
     backbones.write(home / "bins")
     return home
 

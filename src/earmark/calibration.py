@@ -35,9 +35,13 @@ class Outputs:
         genres = softmax(self.logits, temperature)
         if self.music is None:
             return genres
-        # tanh cannot overflow.
-        sounding = 0.5 + 0.5 * np.tanh(0.5 * self.music.astype(np.float64))
-        return genres * np.maximum(sounding, _MUSIC_MIN).astype(np.float32)
+        return genres * np.maximum(sigmoid(self.music), _MUSIC_MIN).astype(np.float32)
+
+
+def sigmoid(log_odds: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities from the logarithms of odds, of the same shape."""
+    # tanh cannot overflow.
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * log_odds.astype(np.float64)))
 
 
 def softmax(logits: FloatArray, temperature: float = 1.0) -> FloatArray:

@@ -126,7 +126,7 @@ class Bundle:
         """The same model, but listening to other stretches of a track."""
         listen = dataclasses.replace(self.meta.listen, excerpts=excerpts)
         meta = dataclasses.replace(self.meta, listen=listen)
-        return Bundle(self.path, meta, _model_id(meta, _sha256(self.network)))
+        return Bundle(self.path, meta, _model_id(meta, _read_sums(self.path)[NETWORK_NAME]))
 
 
 def load(path: str | os.PathLike[str]) -> Bundle:

@@ -9,8 +9,6 @@ A backbone is kept in Earmark's home and not made again from the same teacher, m
 from __future__ import annotations
 
 import datetime
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,22 +16,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earmark.datasets.sample import sample
-from earmark.errors import BundleError, DataError
+from earmark.errors import DataError
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
-from earmark.library.walk import WalkProblem, walk
 from earmark.models import bundle as bundles
-from earmark.models import named
 from earmark.models.bundle import Bundle, BundleMeta
-from earmark.models.foreign.sources import SOURCES
 from earmark.types import FloatArray, VoteConfig
 from earmark.workflows import runfolder, track_network
-from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
-from earmark.workflows.hearing import hear_all
-from earmark.workflows.imitating import require_imitation, with_second_teacher
+from earmark.workflows.events import Note, Progress, Workflow
+from earmark.workflows.hearing import files_below, hear_all
+from earmark.workflows.imitating import (
+    described,
+    key_of,
+    open_teacher,
+    second_teacher,
+    with_second_teacher,
+)
 from earmark.workflows.learning_set import gather, short_hash
 from earmark.workflows.train import TrainReport, TrainRequest
-from earmark.workflows.train_head import open_backbone, require_head, train_head
+from earmark.workflows.train_head import require_head, train_head
 
 if TYPE_CHECKING:
     from earmark.models.foreign.lean import Lean
@@ -72,8 +73,7 @@ def train_distilled(
     """
     require_head()
     track_network.require(request.recipe)
-    if request.recipe.imitation.teacher:
-        require_imitation(request.recipe, data_dir)
+    second = second_teacher(request.recipe, data_dir)
     teacher = _open_teacher(request.recipe.distil.teacher, data_dir)
     paths = yield from _music(request, catalogue)
     with FeatureStore(data_dir / "features", teacher.meta.listen) as store:
@@ -85,9 +85,9 @@ def train_distilled(
             made = bundles.load(folder)
         else:
             made = yield from _distil(request, teacher, store, music, folder)
-    if request.recipe.imitation.teacher:
+    if second is not None:
         made = yield from with_second_teacher(
-            request.recipe, made, sorted(heard), data_dir, n_workers, time_limit_s
+            request.recipe, made, second, sorted(heard), data_dir, n_workers, time_limit_s
         )
     backbone = bundles.write(
         request.run_folder / "backbone",
@@ -117,11 +117,8 @@ def _open_teacher(model: str, data_dir: Path) -> Bundle:
     """
     from earmark.models.foreign.musicnn_layers import read_layers
 
-    if model in SOURCES and not (named.find(model, data_dir) / bundles.META_NAME).is_file():
-        raise BundleError(
-            f"the teacher {model} is not here yet", f"add it by `earmark models add {model}`"
-        )
-    teacher = open_backbone(model, data_dir)
+    hint = f"add it by `earmark models add {model}`"
+    teacher = open_teacher(model, data_dir, "the teacher", hint)
     read_layers(teacher.network)
     return teacher
 
@@ -135,14 +132,8 @@ def _music(request: TrainRequest, catalogue: Catalogue) -> Workflow[list[str]]:
         )
         tracks = yield from gather(request.labels, catalogue)
         return [track.path for track in tracks]
-    paths = []
-    for root in request.unlabelled:
-        for found in walk(root):
-            if isinstance(found, WalkProblem):
-                yield FileSkipped(found.path, found.reason)
-            else:
-                paths.append(found.path)
-    return list(dict.fromkeys(paths))
+    below = yield from files_below(request.unlabelled)
+    return list(dict.fromkeys(path for paths in below.values() for path in paths))
 
 
 def _key(teacher: Bundle, request: TrainRequest, music: Sequence[str]) -> str:
@@ -154,8 +145,7 @@ def _key(teacher: Bundle, request: TrainRequest, music: Sequence[str]) -> str:
         "seed": request.recipe.seed,
         "music": music,
     }
-    text = json.dumps(settings, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return key_of(settings)
 
 
 def _distil(
@@ -202,7 +192,6 @@ def _distil(
         "n_compared_tracks": len(held_out),
         "n_compared_slices": len(compared),
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
     meta = _describe(request, teacher, music, facts)
     return bundles.write(folder, meta, made.network, _texts(teacher))
 
@@ -256,12 +245,7 @@ def _describe(
     tracks = {short_hash(name) for name in music} | set(str(theirs.get("tracks", "")).split())
     data = {
         "about": f"{teacher.meta.name}, distilled on unlabelled music",
-        "teacher": {
-            "name": teacher.meta.name,
-            "model_id": teacher.model_id,
-            "licence": teacher.meta.licence,
-            "data": {key: teacher.meta.data[key] for key in teacher.meta.data if key != "learned"},
-        },
+        "teacher": {**described(teacher), "model_id": teacher.model_id},
         "n_tracks": len(music),
         "learned": {"tracks": " ".join(sorted(tracks)), "groups": str(theirs.get("groups", ""))},
         "backbone_known": "learned" in teacher.meta.data,

@@ -31,10 +31,11 @@ from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
 from earmark.types import FloatArray, VoteConfig
-from earmark.workflows.events import FileSkipped, Progress, Workflow
-from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble, short_hash
+from earmark.workflows.events import Progress, Workflow
+from earmark.workflows.hearing import with_numbers
+from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble, spans
 from earmark.workflows.splitting import WHOLE, SplitRequest
-from earmark.workflows.train_head import open_backbone, require_head
+from earmark.workflows.train_head import known_of, open_backbone, require_head
 
 _FORCED = VoteConfig(min_confidence=0.0)
 
@@ -114,15 +115,8 @@ def few_shots(
 def _heard(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[_Heard]:
     """Tracks that the backbone has numbers for, copies of a recording joined in one group."""
     examples = sorted(learning_set.examples, key=lambda e: e.path)
-    spans = store.locate([e.audio_id for e in examples])
-    kept, slices = [], []
-    for example, span in zip(examples, spans, strict=True):
-        embeddings = store.embeddings(span)
-        if np.isfinite(embeddings).all():
-            kept.append(example)
-            slices.append(embeddings)
-        else:
-            yield FileSkipped(example.path, "the backbone's embedding of it is not finite")
+    kept = yield from with_numbers(examples, store)
+    slices = [store.embeddings(span) for span in spans(store, kept)]
     place = {e.audio_id: i for i, e in enumerate(kept)}
     near = [(place[a], place[b]) for a, b in learning_set.near if a in place and b in place]
     groups = join_groups([e.group for e in kept], near)
@@ -159,6 +153,7 @@ def _evaluation(
     paths = [path for _, tested in draws for path in tested]
     if not paths:
         raise DataError("no draw was asked for", "ask for one or more")
+    leak = known_of(backbone).leak(heard.examples, f"these {len(heard.examples)} tracks")
     evaluation = results.evaluate(
         Judged.joined([judged for judged, _ in draws]),
         heard.labels,
@@ -167,7 +162,7 @@ def _evaluation(
         protocol="few-shot",
         split=f"{request.n_draws} draws, seed {request.labels.split.seed}",
         paths=paths,
-        warnings=_leak(backbone, heard.examples),
+        warnings=[leak] if leak else [],
     )
     sizes = {e.path: len(part) for e, part in zip(heard.examples, heard.slices, strict=True)}
     n_times = Counter(paths)
@@ -177,25 +172,3 @@ def _evaluation(
         n_slices=sum(sizes[path] for path in n_times),
         draws=tuple(float((j.reference == j.estimated).mean()) for j, _ in draws),
     )
-
-
-def _leak(backbone: Bundle, examples: Sequence[Example]) -> list[str]:
-    """What makes the scores too good, if anything does."""
-    data = backbone.meta.data
-    learned = data.get("backbone_learned", data.get("learned"))
-    known = learned or {}
-    tracks, groups = (set(str(known.get(name, "")).split()) for name in ("tracks", "groups"))
-    n_leaked = sum(
-        short_hash(e.audio_id) in tracks or short_hash(e.group) in groups for e in examples
-    )
-    if n_leaked:
-        return [
-            f"the backbone has learned from {n_leaked} of these {len(examples)} tracks or from"
-            " others by their artists: the scores are too good"
-        ]
-    if learned is None or not data.get("backbone_known", True):
-        return [
-            "it is not known what the backbone has learned from: if these tracks or artists were"
-            " among it, the scores are too good"
-        ]
-    return []

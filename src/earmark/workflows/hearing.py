@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
 
 from earmark.audio import audio_id
 from earmark.errors import FileError
 from earmark.features.listen import listen
 from earmark.features.store import FeatureStore, stored_ids
+from earmark.library import Found, walk
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore, embed, embedded_ids
 from earmark.types import ExcerptConfig, ListenConfig, Slices
@@ -96,6 +99,50 @@ def hear_all(
         yield Progress("listening", n_done, len(paths), path)
     store.flush()
     return heard
+
+
+def files_below(roots: Iterable[str]) -> Workflow[dict[str, list[str]]]:
+    """Paths of all music files below each folder; what cannot be looked at is reported.
+
+    Raises
+    ------
+    LibraryError
+        If a folder cannot be read.
+    """
+    paths: dict[str, list[str]] = {}
+    for root in roots:
+        paths[root] = []
+        for found in walk(root):
+            if isinstance(found, Found):
+                paths[root].append(found.path)
+            else:
+                yield FileSkipped(found.path, found.reason)
+    return paths
+
+
+class Recording(Protocol):
+    """A file that has been heard."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def audio_id(self) -> str: ...
+
+
+R = TypeVar("R", bound=Recording)
+
+
+def with_numbers(recordings: Iterable[R], store: EmbeddingStore) -> Workflow[list[R]]:
+    """Those that the backbone has numbers for; the others are reported."""
+    kept, recordings = [], list(recordings)
+    found = store.locate([recording.audio_id for recording in recordings])
+    for recording, span in zip(recordings, found, strict=True):
+        if np.isfinite(store.embeddings(span)).all():
+            kept.append(recording)
+        else:
+            yield FileSkipped(recording.path, "the backbone's embedding of it is not finite")
+    return kept
 
 
 def _way_to_hear(

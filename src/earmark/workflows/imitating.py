@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,8 @@ _HELD_OUT = 8
 _FEWEST = 2
 
 
-def require_imitation(recipe: TrainingRecipe, data_dir: Path) -> None:
-    """Fail before listening rather than after.
+def second_teacher(recipe: TrainingRecipe, data_dir: Path) -> Bundle | None:
+    """The one that the recipe names, if any; what it takes is missed before anything is heard.
 
     Raises
     ------
@@ -46,26 +46,51 @@ def require_imitation(recipe: TrainingRecipe, data_dir: Path) -> None:
     MissingExtraError
         If torch is not installed.
     """
+    model = recipe.imitation.teacher
+    if not model:
+        return None
     try:
         import earmark.training.imitation  # noqa: F401
     except ModuleNotFoundError as e:
         raise MissingExtraError(e.name or "torch", "train") from e
-    _open(recipe.imitation.teacher, data_dir)
+    return open_teacher(
+        model,
+        data_dir,
+        "the second teacher",
+        f"`earmark models add {model}` says how to get it; a recipe file with"
+        ' teacher = "" in [imitation] does without',
+    )
 
 
-def _open(model: str, data_dir: Path) -> Bundle:
+def open_teacher(model: str, data_dir: Path, called: str, hint: str) -> Bundle:
+    """The model in that folder or of that name.
+
+    Raises
+    ------
+    BundleError
+        If it cannot be used; with `hint`, where one of the `SOURCES` was not added.
+    """
     if model in SOURCES and not (named.find(model, data_dir) / bundles.META_NAME).is_file():
-        raise BundleError(
-            f"the second teacher {model} is not here yet",
-            f"`earmark models add {model}` says how to get it; a recipe file with"
-            ' teacher = "" in [imitation] does without',
-        )
+        raise BundleError(f"{called} {model} is not here yet", hint)
     return open_backbone(model, data_dir)
+
+
+def described(teacher: Bundle) -> dict[str, Any]:
+    """What ``model.json`` says of a teacher."""
+    about = {key: teacher.meta.data[key] for key in teacher.meta.data if key != "learned"}
+    return {"name": teacher.meta.name, "licence": teacher.meta.licence, "data": about}
+
+
+def key_of(settings: Mapping[str, Any]) -> str:
+    """Names what is made by these settings, the same for the same ones."""
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def with_second_teacher(
     recipe: TrainingRecipe,
     backbone: Bundle,
+    teacher: Bundle,
     paths: Sequence[str],
     data_dir: Path,
     n_workers: int,
@@ -78,6 +103,7 @@ def with_second_teacher(
     recipe : TrainingRecipe
     backbone : Bundle
         Its embedding is standardised.
+    teacher : Bundle
     paths : sequence of str
         Unlabelled music.
     data_dir : Path
@@ -86,13 +112,12 @@ def with_second_teacher(
 
     Raises
     ------
-    BundleError
-        If the teacher cannot be used.
     DataError
         If too little of the music can be heard by both.
     """
+    from earmark.models.extension import extend
+
     config = recipe.imitation
-    teacher = _open(config.teacher, data_dir)
     own = backbone.meta.listen.excerpts
     excerpts = dataclasses.replace(own, n_excerpts=config.n_excerpts)
     folder = data_dir / "embeddings"
@@ -114,15 +139,11 @@ def with_second_teacher(
         " its embedding is told"
     )
     facts = {**config.to_dict(), "model_id": teacher.model_id, **facts}
-    about = {key: teacher.meta.data[key] for key in teacher.meta.data if key != "learned"}
-    second = {"name": teacher.meta.name, "licence": teacher.meta.licence, "data": about}
     meta = dataclasses.replace(
         backbone.meta,
-        data={**backbone.meta.data, "second_teacher": second},
+        data={**backbone.meta.data, "second_teacher": described(teacher)},
         training={**backbone.meta.training, "imitation": facts},
     )
-    from earmark.models.extension import extend
-
     network = extend(backbone.network, learned.layers, recipe.distil.clip)
     return bundles.write(made, meta, network, bundles.texts(backbone.path))
 
@@ -137,8 +158,7 @@ def _key(recipe: TrainingRecipe, backbone: Bundle, teacher: Bundle, music: Seque
         "seed": recipe.seed,
         "music": music,
     }
-    text = json.dumps(settings, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return key_of(settings)
 
 
 def _learn(

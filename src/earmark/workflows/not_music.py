@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from earmark.datasets import grouped_folds
 from earmark.errors import DataError
 from earmark.evaluation.music import evaluate
-from earmark.library import Found, walk
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.workflows.events import FileSkipped, Note, Workflow
-from earmark.workflows.hearing import hear_all
+from earmark.workflows.events import Note, Workflow
+from earmark.workflows.hearing import files_below, hear_all, with_numbers
 from earmark.workflows.learning_set import LearningSet, short_hash
 
 if TYPE_CHECKING:
@@ -117,13 +116,8 @@ def find_sounds(roots: Iterable[str]) -> Workflow[list[Sound]]:
         If a folder cannot be read.
     """
     sounds: dict[str, Sound] = {}
-    for root in roots:
-        paths = []
-        for found in walk(root):
-            if isinstance(found, Found):
-                paths.append(found.path)
-            else:
-                yield FileSkipped(found.path, found.reason)
+    below = yield from files_below(roots)
+    for root, paths in below.items():
         folders = {str(Path(path).parent) for path in paths}
         for path in paths:
             group = str(Path(path).parent) if len(folders) >= _PARTS else path
@@ -154,13 +148,7 @@ def _heard(
             f"{n_known} recordings below {', '.join(roots)} are left out: they are among the"
             " labelled music, or are no music"
         )
-    kept = []
-    for sound, span in zip(first.values(), store.locate(list(first)), strict=True):
-        if np.isfinite(store.embeddings(span)).all():
-            kept.append(sound)
-        else:
-            yield FileSkipped(sound.path, "the backbone's embedding of it is not finite")
-    return kept
+    return (yield from with_numbers(first.values(), store))
 
 
 def _learned(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,9 @@ from earmark.models.embeddings import EmbeddingStore
 from earmark.models.named import shipped_model
 from earmark.models.runtime import Classifier
 from earmark.workflows import runfolder, track_network
-from earmark.workflows.events import FileSkipped, Note, Workflow
+from earmark.workflows.events import Note, Workflow
 from earmark.workflows.finishing import finish
+from earmark.workflows.hearing import with_numbers
 from earmark.workflows.learning_set import Example, LearningSet, assemble, short_hash, spans
 from earmark.workflows.not_music import MusicOutput, music_output
 from earmark.workflows.train import TrainReport, TrainRequest, draft
@@ -109,6 +111,57 @@ def open_backbone(model: str, data_dir: Path) -> Bundle:
     return backbone
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a backbone's embedding has learned from.
+
+    Attributes
+    ----------
+    recorded : mapping or None
+        As ``model.json`` has it.
+    tracks, groups : set of str
+        Short hashes of recordings and artists.
+    is_all : bool
+        Whether there is nothing else.
+    """
+
+    recorded: Mapping[str, Any] | None
+    tracks: set[str]
+    groups: set[str]
+    is_all: bool
+
+    def leak(self, examples: Sequence[Example], called: str) -> str:
+        """What makes scores on `examples`, `called` so, too good; empty if nothing does."""
+        n_leaked = sum(
+            short_hash(e.audio_id) in self.tracks or short_hash(e.group) in self.groups
+            for e in examples
+        )
+        if n_leaked:
+            return (
+                f"the backbone has learned from {n_leaked} of {called} or from others by their"
+                " artists: the scores are too good"
+            )
+        if not self.is_all:
+            return (
+                "it is not known what the backbone has learned from: if these tracks or artists"
+                " were among it, the scores are too good"
+            )
+        return ""
+
+
+def known_of(backbone: Bundle) -> Known:
+    """What the backbone says of that.
+
+    Of one that is itself a head on another, the embedding is that other's: what its own head has
+    learned is no leak.
+    """
+    data = backbone.meta.data
+    recorded = data.get("backbone_learned", data.get("learned"))
+    tracks, groups = (set(str((recorded or {}).get(k, "")).split()) for k in ("tracks", "groups"))
+    is_all = recorded is not None and bool(data.get("backbone_known", True))
+    return Known(recorded, tracks, groups, is_all)
+
+
 def learnable(store: EmbeddingStore, examples: Sequence[Example]) -> Tracks:
     """Embeddings and genres of examples, as heads are learned from."""
     from earmark.models.classical.head import Tracks
@@ -126,13 +179,7 @@ def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[Learnin
     DataError
         If a genre is left without training tracks, or no track for validation.
     """
-    kept = []
-    found = spans(store, learning_set.examples)
-    for example, span in zip(learning_set.examples, found, strict=True):
-        if np.isfinite(store.embeddings(span)).all():
-            kept.append(example)
-        else:
-            yield FileSkipped(example.path, "the backbone's embedding of it is not finite")
+    kept = yield from with_numbers(learning_set.examples, store)
     left_out = len(learning_set.examples) - len(kept)
     left = dataclasses.replace(
         learning_set, examples=tuple(kept), n_unheard=learning_set.n_unheard + left_out
@@ -235,36 +282,18 @@ def _with_backbone_data(
     """Add to what the head has learned from what its backbone has: neither is new to it.
 
     ``backbone_leak`` says what makes the scores too good, if anything does; ``backbone_known``
-    whether the backbone says what it has learned from; ``backbone_learned`` what that is. Of a
-    backbone that is itself a head on another, the embedding is that other's: what its own head
-    has learned is no leak.
+    whether the backbone says what it has learned from; ``backbone_learned`` what that is.
     """
-    theirs = backbone.meta.data.get("backbone_learned", backbone.meta.data.get("learned"))
-    all_known = theirs is not None and bool(backbone.meta.data.get("backbone_known", True))
-    known = {name: set(str((theirs or {}).get(name, "")).split()) for name in ("tracks", "groups")}
-    test = learning_set.part("test")
-    n_leaked = sum(
-        short_hash(e.audio_id) in known["tracks"] or short_hash(e.group) in known["groups"]
-        for e in test
-    )
-    leak = ""
-    if n_leaked:
-        leak = (
-            f"the backbone has learned from {n_leaked} of the {len(test)} test tracks or from"
-            " others by their artists: the scores are too good"
-        )
-    elif not all_known:
-        leak = (
-            "it is not known what the backbone has learned from: if these tracks or artists were"
-            " among it, the scores are too good"
-        )
+    known, test = known_of(backbone), learning_set.part("test")
+    leak = known.leak(test, f"the {len(test)} test tracks")
     if leak:
         yield Note(leak)
+    theirs = {"tracks": known.tracks, "groups": known.groups}
     mine = meta.data["learned"]
-    learned = {name: " ".join(sorted(known[name] | set(mine[name].split()))) for name in known}
+    learned = {name: " ".join(sorted(theirs[name] | set(mine[name].split()))) for name in theirs}
     backbone_data = {
         "backbone_leak": leak,
-        "backbone_known": all_known,
-        "backbone_learned": theirs,
+        "backbone_known": known.is_all,
+        "backbone_learned": known.recorded,
     }
     return dataclasses.replace(meta, data={**meta.data, "learned": learned, **backbone_data})

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from earmark.calibration import sigmoid
 from earmark.errors import DataError
 from earmark.models.classical.folds import folds
 from earmark.models.classical.head import Head, Tracks, fit_heads
@@ -81,8 +82,7 @@ def fit_music(data: Tracks, groups: Sequence[str], k: int = 3, seed: int = 0) ->
 
 def track_odds(data: Tracks, head: Head) -> NDArray[np.float64]:
     """How likely each track is to be music, (n_tracks,): the mean over its slices."""
-    logits = head.logits(data.slices).astype(np.float64)
-    return data.track_means(0.5 + 0.5 * np.tanh(0.5 * logits))[:, 0]
+    return data.track_means(sigmoid(head.logits(data.slices)))[:, 0]
 
 
 def _odds(head: Head) -> Head:
