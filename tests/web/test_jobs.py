@@ -115,15 +115,17 @@ def test_jobs_are_cancelled_and_their_processes_may_die(lib: Path, tmp_path: Pat
         server.client.post(f"/jobs/{second['job_id']}/cancel")
         assert server.client.get(f"/jobs/{second['job_id']}").json()["state"] == "cancelled"
         until_progress(server, first["job_id"], "listening")
-        server.client.post(f"/jobs/{first['job_id']}/cancel")
-        ended = server.wait(first["job_id"], ("cancelled",))
+        with listening_held_up(server):
+            server.client.post(f"/jobs/{first['job_id']}/cancel")
+            ended = server.wait(first["job_id"], ("cancelled",))
         assert ended["result"] is None
         assert ended["finished_at"]
 
         third = server.client.post("/jobs", json=plan).json()
         until_progress(server, third["job_id"], "listening")
-        for pid in worker_pids(server.home):
-            os.kill(pid, signal.SIGKILL)
+        with listening_held_up(server):
+            for pid in worker_pids(server.home):
+                os.kill(pid, signal.SIGKILL)
         failed = server.wait(third["job_id"], ("failed",))
         assert "ended unexpectedly" in failed["error"]
         assert server.client.get("/health").json()["status"] == "ok"
@@ -135,20 +137,30 @@ def test_a_job_ends_with_its_server_even_while_it_has_nothing_to_say(
     with serving(tmp_path / "home", libraries=[str(lib)], n_workers=1) as server:
         job = server.client.post("/jobs", json={"kind": "plan", "library_id": "songs"}).json()
         until_progress(server, job["job_id"], "listening")
-        (pid,) = worker_pids(server.home)
-        # Those that listen for it hang, as they do over a file that takes its time.
-        stopped = [child for child in children(pid) if stop_process(child)]
-        assert stopped
-        server.stop(signal.SIGKILL)
-    # Long before its file's time is up.
-    until = time.monotonic() + 30
-    while worker_pids(tmp_path / "home") and time.monotonic() < until:
-        time.sleep(0.1)
-    left = worker_pids(tmp_path / "home")
-    for child in stopped:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGCONT)
-    assert left == []
+        with listening_held_up(server):
+            server.stop(signal.SIGKILL)
+            # Long before its file's time is up.
+            until = time.monotonic() + 30
+            while worker_pids(server.home) and time.monotonic() < until:
+                time.sleep(0.1)
+            assert worker_pids(server.home) == []
+
+
+@contextlib.contextmanager
+def listening_held_up(server: Server) -> Iterator[None]:
+    """The one job that runs cannot be faster than the server stops.
+
+    Those that listen for it hang, as they do over a file that takes its time.
+    """
+    (pid,) = worker_pids(server.home)
+    stopped = [child for child in children(pid) if stop_process(child)]
+    assert stopped
+    try:
+        yield
+    finally:
+        for child in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGCONT)
 
 
 def children(pid: int) -> list[int]:
@@ -185,17 +197,12 @@ def test_a_restart_takes_up_what_was_running(lib: Path, tmp_path: Path, number: 
     with serving(tmp_path / "home", **given) as server:
         job = server.client.post("/jobs", json={"kind": "plan", "library_id": "songs"}).json()
         until_progress(server, job["job_id"], "listening", 2)
-        # It cannot be faster than the server stops.
-        (pid,) = worker_pids(server.home)
-        stopped = [child for child in children(pid) if stop_process(child)]
-        server.stop(number)
-    until = time.monotonic() + 60
-    while worker_pids(tmp_path / "home") and time.monotonic() < until:
-        time.sleep(0.1)
-    for child in stopped:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGCONT)
-    assert worker_pids(tmp_path / "home") == []
+        with listening_held_up(server):
+            server.stop(number)
+            until = time.monotonic() + 60
+            while worker_pids(server.home) and time.monotonic() < until:
+                time.sleep(0.1)
+        assert worker_pids(server.home) == []
     with serving(tmp_path / "home", **given) as server:
         ended = server.wait(job["job_id"])
         assert ended["n_starts"] == 2
@@ -239,6 +246,8 @@ def test_a_job_of_a_library_that_is_not_served_any_more_fails(lib: Path, tmp_pat
     with serving(tmp_path / "home", libraries=[str(lib)], n_workers=1) as server:
         job = server.client.post("/jobs", json={"kind": "plan", "library_id": "songs"}).json()
         until_progress(server, job["job_id"], "listening")
+        with listening_held_up(server):
+            server.stop(signal.SIGTERM)
     with serving(tmp_path / "home") as server:
         failed = server.wait(job["job_id"], ("failed",))
         assert failed["error"] == "its library is not served any more"

@@ -16,8 +16,6 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -75,12 +73,8 @@ def make_delta(old: str | Path, new: str | Path, limit: int = LIMIT) -> bytes | 
     bytes or None
         None where the files are so different that the delta would exceed `limit`.
     """
-    with Path(old).open("rb") as f, Path(new).open("rb") as g, _mapped(f) as a, _mapped(g) as b:
-        x, y = np.frombuffer(a, np.uint8), np.frombuffer(b, np.uint8)
-        try:
-            return _make(x, y, b, limit)
-        finally:
-            del x, y  # the maps cannot be closed while arrays look at them
+    a, b = _mapped(old), _mapped(new)
+    return _make(np.frombuffer(a, np.uint8), np.frombuffer(b, np.uint8), b, limit)
 
 
 def apply_delta(new: BinaryIO, delta: bytes, out: BinaryIO) -> None:
@@ -253,11 +247,13 @@ def _unzigzag(value: int) -> int:
     return value >> 1 if not value & 1 else -((value + 1) >> 1)
 
 
-@contextmanager
-def _mapped(f: BinaryIO) -> Iterator[mmap.mmap | bytes]:
-    """The file's content; an empty file cannot be mapped."""
-    if not os.fstat(f.fileno()).st_size:
-        yield b""
-        return
-    with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        yield mapped
+def _mapped(path: str | Path) -> mmap.mmap | bytes:
+    """The file's content; an empty file cannot be mapped.
+
+    The map goes with the last that looks at it. To close it before would be refused while an
+    interrupt, whose traceback holds the arrays, is on its way.
+    """
+    with Path(path).open("rb") as f:
+        if not os.fstat(f.fileno()).st_size:
+            return b""
+        return mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)

@@ -149,11 +149,11 @@ def _signals(job: JobRow) -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    def postpone(*_: object) -> NoReturn:
+    def postpone(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if job.kind in ("apply", "undo"):
-            raise KeyboardInterrupt  # after the file at hand has been settled
-        raise _Postponed
+        if job.kind not in ("apply", "undo"):
+            raise _Postponed
+        signal.raise_signal(signal.SIGINT)  # they know how to end after the file at hand
 
     signal.signal(signal.SIGINT, cancel)
     signal.signal(signal.SIGTERM, postpone)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from types import FrameType
 
 from earmark.errors import FileError, LibraryError
 from earmark.library import Catalogue
@@ -48,7 +51,8 @@ def apply_changes(
 ) -> Workflow[ApplyReport]:
     """Write the changes of a plan, each file on its own; one that cannot be written is skipped.
 
-    Ctrl-C ends it after the file at hand has been settled; the report counts what was written.
+    Ctrl-C ends it after the file at hand, a second one at once, with that file as it was; the
+    report counts what was written.
 
     Raises
     ------
@@ -60,8 +64,9 @@ def apply_changes(
     try:
         for n_done, change in enumerate(changes, start=1):
             try:
-                written = apply_change(journal, run_id, change, keep_mtime=keep_mtime)
-                tally.add(change.path, written)
+                with _interrupt_afterwards():
+                    written = apply_change(journal, run_id, change, keep_mtime=keep_mtime)
+                    tally.add(change.path, written)
             except FileError as e:
                 yield tally.skip(change.path, e)
             yield Progress("writing", n_done, len(changes), change.path)
@@ -93,13 +98,43 @@ def undo_run(
     changes = journal.changes_to_undo(run.run_id)
     for n_done, change in enumerate(changes, start=1):
         try:
-            tally.add(change.path, undo_change(journal, change))
+            with _interrupt_afterwards():
+                tally.add(change.path, undo_change(journal, change))
         except FileError as e:
             yield tally.skip(change.path, e)
         yield Progress("undoing", n_done, len(changes), change.path)
     journal.finish_undo(run.run_id)
     yield from _refresh(open_catalogue, tally.written)
     return tally.report()
+
+
+@contextmanager
+def _interrupt_afterwards() -> Iterator[None]:
+    """Let a first Ctrl-C wait until the file at hand is done; a second one does not.
+
+    An interrupt in the midst of a file could get lost: PyAV drops what is raised while it reads.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if in_main_thread else None
+    if not callable(before):  # interrupts go elsewhere, or are ignored
+        yield
+        return
+    interrupt = before
+    n_held = 0
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        nonlocal n_held
+        n_held += 1
+        if n_held > 1:
+            interrupt(number, frame)
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        if n_held == 1:
+            interrupt(signal.SIGINT, None)
 
 
 def _refresh(
