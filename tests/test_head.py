@@ -17,7 +17,10 @@ pytest.importorskip("onnx", reason="needs earmark[head]")
 import onnx
 from sklearn.linear_model import LogisticRegression
 
+from earmark.calibration import fit_temperature
+from earmark.datasets import PARTS
 from earmark.errors import BundleError, DataError
+from earmark.features.listen import listen
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.classical.folds import folds
@@ -35,7 +38,9 @@ from earmark.models.embeddings import EmbeddingStore, embed, embedded_ids
 from earmark.models.named import shipped_model
 from earmark.models.runtime import Classifier
 from earmark.types import Slices, VoteConfig
-from earmark.workflows.learning_set import short_hash
+from earmark.workflows import runfolder
+from earmark.workflows.learning_set import short_hash, spans
+from earmark.workflows.train_head import learnable
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.blobs import tracks
@@ -304,6 +309,29 @@ def test_the_bundle_says_what_it_stands_on(trained: Path, own_backbone: Path) ->
     said = f"has learned from {n_leaked} of the {len(tested)} test tracks" if n_leaked else ""
     assert said in meta.data["backbone_leak"]
     assert bool(said) == bool(meta.data["backbone_leak"])
+
+
+def test_after_calibration_the_head_learns_from_the_validation_tracks_too(
+    trained: Path, own_backbone: Path, home: Path
+) -> None:
+    meta = bundles.load(trained).meta
+    examples = runfolder.read_split(trained.with_name("head-run"), meta.labels)
+    train, valid, test = ([e for e in examples if e.part == part] for part in PARTS)
+    with EmbeddingStore(home / "embeddings", bundles.load(own_backbone)) as store:
+        alone, more = learnable(store, train), learnable(store, [*train, *valid])
+        held_out = choose_c(alone, [e.group for e in train], 3)
+        assert held_out
+        first, second = (
+            fit_head(data, 3, held_out.c, held_out.distances) for data in (alone, more)
+        )
+        heard = learnable(store, valid)
+        temperature = fit_temperature(first.logits(heard.slices), heard.reference[heard.track])
+        unheard = store.embeddings(np.concatenate(spans(store, test)))
+    slices = np.concatenate([listen(e.path, meta.listen).X for e in test])
+    found = Classifier(bundles.load(trained)).outputs(slices).logits
+    np.testing.assert_allclose(found, second.logits(unheard), atol=1e-3)
+    assert np.abs(found - first.logits(unheard)).max() > 0.1
+    assert meta.temperature == round(temperature, 4)
 
 
 # As where only earmark[head] is installed.

@@ -39,6 +39,26 @@ def test_slices_are_answered_alike_alone_and_in_company(monkeypatch: pytest.Monk
         np.testing.assert_allclose(together, alone, rtol=0, atol=1e-4)
 
 
+def test_no_slices_get_no_answers() -> None:
+    classifier = Classifier(bundles.load(shipped_model()))
+    X = slices(classifier)
+    assert classifier.logits(X[:0]).shape == (0, len(classifier.bundle.meta.labels))
+    assert classifier.embeddings(X[:0]).shape == (0, classifier.embeddings(X[:1]).shape[1])
+    assert classifier.proba(X[:0]).shape == (0, len(classifier.bundle.meta.labels))
+
+
+def test_slices_that_the_recipe_does_not_make_are_refused() -> None:
+    classifier = Classifier(bundles.load(shipped_model()))
+    X = slices(classifier)
+    complaint = r"slices {} for a network that takes uint8 \(n_slices, 96, 187\)"
+    with pytest.raises(ValueError, match=complaint.format(r"uint8 \(64, 96, 186\)")):
+        classifier.logits(X[:, :, :-1])
+    with pytest.raises(ValueError, match=complaint.format(r"uint8 \(96, 187\)")):
+        classifier.proba(X[0])
+    with pytest.raises(ValueError, match=complaint.format(r"float32 \(64, 96, 187\)")):
+        classifier.embeddings(X.astype(np.float32))
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux does")
 def test_a_classifier_works_on_the_thread_that_asks() -> None:
     program = (

@@ -85,7 +85,14 @@ class Classifier:
         return [output.name for output in self._session.get_outputs()]
 
     def logits(self, X: LevelArray) -> FloatArray:
-        """Logits float32 (n_slices, n_classes) of slices (n_slices, n_bins, n_frames)."""
+        """Logits float32 (n_slices, n_classes) of slices (n_slices, n_bins, n_frames).
+
+        Raises
+        ------
+        ValueError
+            If the slices are not of the shape and type that the bundle's recipe makes; so do all
+            methods that take slices.
+        """
         return self._run(["logits"], X)[0]
 
     def embeddings(self, X: LevelArray) -> FloatArray:
@@ -97,10 +104,23 @@ class Classifier:
         return Outputs(*self._run(["logits", "music"] if self.has_music else ["logits"], X))
 
     def _run(self, names: list[str], X: LevelArray) -> list[FloatArray]:
+        self._check(X)
+        # No slices are a batch, too: of them the network says the shapes of its answers.
         parts = [
-            self._session.run(names, {"slices": X[i : i + BATCH]}) for i in range(0, len(X), BATCH)
+            self._session.run(names, {"slices": X[i : i + BATCH]})
+            for i in range(0, max(len(X), 1), BATCH)
         ]
         return [np.concatenate(of_one) for of_one in zip(*parts, strict=True)]
+
+    def _check(self, X: LevelArray) -> None:
+        (wanted,) = self._session.get_inputs()
+        shape = tuple(wanted.shape[1:])
+        if X.shape[1:] != shape or f"tensor({X.dtype})" != wanted.type:
+            raise ValueError(
+                f"slices {X.dtype} {X.shape} for a network that takes {wanted.type[7:-1]}"
+                f" (n_slices, {', '.join(map(str, shape))}): `earmark.features.listen.listen` with"
+                " the bundle's recipe makes such"
+            )
 
     def proba(self, X: LevelArray) -> FloatArray:
         """Calibrated probabilities float32 (n_slices, n_classes) of slices as for `logits`.

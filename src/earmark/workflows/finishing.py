@@ -37,7 +37,6 @@ def finish(
     *,
     out: Path,
     target_precision: float,
-    texts: Mapping[str, str] | None = None,
 ) -> Workflow[tuple[Bundle, Scores]]:
     """Calibrate on the validation part, measure on the test part, and write the bundle.
 
@@ -53,11 +52,36 @@ def finish(
     out : Path
     target_precision : float
         Share of right answers, of those given on validation tracks, that the threshold aims at.
+    """
+    valid = learning_set.part("valid")
+    meta = yield from calibrated(draft, outputs_of(valid), valid, target_precision)
+    return measured(meta, network, learning_set.part("test"), outputs_of, out=out)
+
+
+def measured(
+    meta: BundleMeta,
+    network: bytes,
+    test: Sequence[Example],
+    outputs_of: OutputsOf,
+    *,
+    out: Path,
+    texts: Mapping[str, str] | None = None,
+) -> tuple[Bundle, Scores]:
+    """Measure on test tracks, and write the bundle.
+
+    Parameters
+    ----------
+    meta : BundleMeta
+        With everything but scores of the genres.
+    network : bytes
+        ONNX.
+    test : sequence of Example
+    outputs_of : callable
+        The network's answers for given examples.
+    out : Path
     texts : mapping of str to str, optional
         As for `earmark.models.bundle.write`.
     """
-    valid, test = learning_set.part("valid"), learning_set.part("test")
-    meta = yield from calibrated(draft, outputs_of(valid), valid, target_precision)
     scores = measure(meta, outputs_of(test), test)
     scores = dataclasses.replace(scores, summary={**meta.scores, **scores.summary})
     meta = dataclasses.replace(meta, scores=scores.summary)
