@@ -20,6 +20,7 @@ from earmark.evaluation.results import Evaluation
 from earmark.evaluation.unknown import TRACK_SCORES, Detection, Shown
 from earmark.evaluation.unknown import evaluate as evaluate_unknown
 from earmark.features.listen import slices_of
+from earmark.genres import canonical, fold
 from earmark.genres.labels import choose_labels, choose_values
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
@@ -307,16 +308,26 @@ def _synthetic_answers(bundle: Bundle) -> dict[str, Answers]:
 def _subjects(
     tracks: Sequence[LabelledTrack], labels: Sequence[str], request: LabelRequest
 ) -> list[Subject]:
-    """Tracks of the model's genres, and those of other genres; the unlabelled are left out."""
+    """Tracks of the model's genres, and those of other genres.
+
+    Left out are the unlabelled, and those of two genres of the model.
+    """
     values = [track.values for track in tracks]
     choose = choose_labels if request.field == "genre" else choose_values
-    own = choose(values, merges=request.merges, only=labels).labels
+    own = choose(values, merges=request.merges, only=labels)
     any_genre = choose(values, merges=request.merges, only=request.only).labels
-    number = {label: i for i, label in enumerate(labels)}
+    # A label that was chosen is spelled as the library or the tree of genres has it.
+    one_name = canonical if request.field == "genre" else str
+    number = {fold(one_name(label)): i for i, label in enumerate(labels)}
     return [
-        Subject(track.path, track.group("artist"), number.get(mine or ""), mine or other or "")
-        for track, mine, other in zip(tracks, own, any_genre, strict=True)
-        if mine or other
+        Subject(
+            track.path,
+            track.group("artist"),
+            number[fold(mine)] if mine else None,
+            mine or other or "",
+        )
+        for i, (track, mine, other) in enumerate(zip(tracks, own.labels, any_genre, strict=True))
+        if mine or (other and i not in own.ambiguous)
     ]
 
 
