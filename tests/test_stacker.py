@@ -1,5 +1,6 @@
 """The learned decision: what it learns, when it does not, and how it compares with voting."""
 
+import dataclasses
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
@@ -189,6 +190,39 @@ def test_too_few_tracks_fall_back_to_the_mean_and_say_so() -> None:
     assert (found.vote.mode, found.vote.stacker) == ("mean", None)
     _, notes = drain(calibrated(meta("majority"), outputs, valid, 0.8))
     assert notes == ["no stacker was learned: 12 validation tracks are too few, 40 are needed"]
+
+
+def divided(n_tracks: int = 120, n_sure: int = 80) -> Made:
+    """Sure tracks, of which 17 of 20 are right, and others whose slices differ and doubt."""
+    probas, reference, groups = [], [], []
+    for track in range(n_tracks):
+        genre, sure = track % 3, track < n_sure
+        said = [(genre + (sure and track % 20 < 3)) % 3] * 5 if sure else [0, 0, 1, 1, 2]
+        proba = np.full((5, 3), 0.075 if sure else 0.275)
+        proba[np.arange(5), said] = 0.85 if sure else 0.45
+        probas.append(proba.astype(np.float32))
+        reference.append(genre)
+        groups.append(f"artist {track // 3}")
+    return probas, reference, groups
+
+
+@pytest.mark.parametrize(
+    "vote", [("mean", 0.6), ("majority", 0.6), ("confident", 0), ("stacker", 0.6)]
+)
+def test_what_is_refused_anyway_makes_the_threshold_no_higher(vote: tuple[Any, float]) -> None:
+    outputs, valid = examples(divided())
+    draft = dataclasses.replace(meta(), vote=VoteConfig(mode=vote[0], min_agreement=vote[1]))
+    found, _ = drain(calibrated(draft, outputs, valid, 0.8))
+    assert found.vote.mode == vote[0]
+    # 85 per cent of the answers are right as it is.
+    assert found.vote.min_confidence == 0
+
+
+def test_where_every_track_is_refused_there_is_no_threshold() -> None:
+    outputs, valid = examples(divided(n_sure=0))
+    draft = dataclasses.replace(meta(), vote=VoteConfig(min_agreement=0.6))
+    found, _ = drain(calibrated(draft, outputs, valid, 0.8))
+    assert found.vote.min_confidence == 0
 
 
 def test_votes_are_compared_on_the_same_slices() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earmark.calibration import Outputs, fit_temperature, threshold_for_precision
 from earmark.errors import DataError
@@ -112,22 +113,44 @@ def calibrated(
     temperature = slice_temperature(outputs, examples)
     probas = [part.proba(temperature) for part in outputs]
     fitted = yield from _learned_decision(probas, examples, meta)
+    mode = "mean" if meta.vote.mode == "stacker" and fitted is None else meta.vote.mode
     stacker = fitted.stacker if fitted else None
-    vote = dataclasses.replace(meta.vote, stacker=stacker, min_confidence=0.0)
+    vote = dataclasses.replace(meta.vote, mode=mode, stacker=stacker, min_confidence=0.0)
     if vote.mode == "stacker" and fitted:
-        # A stacker is too sure of the tracks that it has learned from.
-        left_out = np.isfinite(fitted.proba[:, 0])
-        proba = fitted.proba[left_out]
-        confidence, right = proba.max(axis=1), proba.argmax(axis=1) == reference[left_out]
+        confidence, right = _by_stackers(fitted, probas, reference, vote.min_agreement)
     else:
-        vote = dataclasses.replace(vote, mode="mean" if vote.mode == "stacker" else vote.mode)
         forced = dataclasses.replace(vote, min_music=0.0)
         decisions = [decide(proba, meta.labels, forced) for proba in probas]
-        confidence = np.array([d.confidence for d in decisions])
-        right = np.array([d.genre for d in decisions]) == np.array(meta.labels)[reference]
-    threshold = threshold_for_precision(confidence.astype(np.float32), right, target_precision)
+        # What is refused whatever the threshold is no answer.
+        given = np.array([d.genre is not None for d in decisions])
+        confidence = np.array([d.confidence for d in decisions])[given]
+        names = np.array([d.genre for d in decisions])[given]
+        right = names == np.array(meta.labels)[reference[given]]
+    threshold = (
+        threshold_for_precision(confidence.astype(np.float32), right, target_precision)
+        if len(right)
+        else 0.0
+    )
     vote = dataclasses.replace(vote, min_confidence=round(threshold, 3))
     return dataclasses.replace(meta, temperature=temperature, vote=vote)
+
+
+def _by_stackers(
+    fitted: FittedStacker,
+    probas: Sequence[FloatArray],
+    reference: NDArray[np.int64],
+    min_agreement: float,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Confidence of each answer by a stacker that had not seen the artist, and if it is right.
+
+    A stacker is too sure of the tracks that it has learned from.
+    """
+    winners = fitted.proba.argmax(axis=1)
+    agreement = np.array(
+        [np.mean(p.argmax(axis=1) == w) for p, w in zip(probas, winners, strict=True)]
+    )
+    given = np.isfinite(fitted.proba[:, 0]) & (agreement >= min_agreement)
+    return fitted.proba[given].max(axis=1), (winners == reference)[given]
 
 
 def slice_temperature(outputs: Sequence[Outputs], examples: Sequence[Example]) -> float:
