@@ -151,6 +151,29 @@ def test_a_model_beside_other_things_is_not_overwritten(bundle: Bundle, network:
     assert bundles.load(bundle.path).meta == META
 
 
+def test_what_is_no_valid_unicode_is_replaced(tmp_path: Path, network: bytes) -> None:
+    odd = dataclasses.replace(
+        META,
+        name="caf\udce9",
+        labels=("Jazz", "\udce9lectro"),
+        data={"about": "lone \ud800", "not_music": {"folders": {"bruit\udce9": 3}}},
+    )
+    found = bundles.write(tmp_path / "model", odd, network)
+    assert (found.meta.name, found.meta.labels) == ("caf?", ("Jazz", "?lectro"))
+    assert found.meta.data == {"about": "lone ?", "not_music": {"folders": {"bruit?": 3}}}
+    assert Classifier(found).logits(np.zeros((1, 16, 16), np.uint8)).shape == (1, 2)
+
+
+def test_what_cannot_be_written_leaves_the_model_before_it_and_nothing_else(
+    bundle: Bundle, network: bytes
+) -> None:
+    unwritable = dataclasses.replace(META, data={"when": object()})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        bundles.write(bundle.path, unwritable, network)
+    assert [p.name for p in bundle.path.parent.iterdir()] == ["model"]
+    assert bundles.load(bundle.path).meta == META
+
+
 def test_a_target_that_is_no_folder_is_refused(tmp_path: Path, bundle: Bundle) -> None:
     (tmp_path / "file").write_text("years of work")
     (tmp_path / "link").symlink_to(bundle.path)

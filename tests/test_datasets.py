@@ -1,5 +1,6 @@
 """Tags, folders and manifests as labelled tracks, and the names that sources go by."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,17 @@ def test_folders_are_genres_and_no_groups() -> None:
     ]
     with pytest.raises(DataError, match="no tracks in folders"):
         read_folders("/m", tracks[2:])
+
+
+def test_folders_whose_names_are_no_unicode_give_labels_that_can_be_written(tmp_path: Path) -> None:
+    song = tmp_path / os.fsdecode(b"\xe9lectro") / "1.mp3"
+    try:
+        song.parent.mkdir()
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("names must be valid Unicode here")
+    song.touch()
+    (found,) = read("folders", tmp_path, tracks=[track(str(song))]).tracks
+    assert (found.path, found.values) == (str(song), ("?lectro",))
 
 
 # --- manifests ----------------------------------------------------------------------------------

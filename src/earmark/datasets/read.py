@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,13 @@ def read(
             f"none of the {len(gone)} files that {source} lists is there, e.g. {gone[0]}",
             "is the folder the right one, the disk mounted?",
         )
-    return Collection(kept, tuple(_notes(source, kept, gone)))
+    return Collection([_legible(track) for track in kept], tuple(_notes(source, kept, gone)))
+
+
+def _legible(track: LabelledTrack) -> LabelledTrack:
+    """With labels that can be written: names of folders and tables may be no valid Unicode."""
+    values = tuple(value.encode("utf-8", "replace").decode("utf-8") for value in track.values)
+    return dataclasses.replace(track, values=values)
 
 
 def _notes(source: str, kept: Sequence[LabelledTrack], gone: Sequence[str]) -> list[str]:

@@ -231,33 +231,41 @@ def write(
     folder = Path(path)
     try:
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        fresh.chmod(0o755)
-        vote = meta.vote.to_dict()
-        contents = {NETWORK_NAME: network}
-        if "network" in vote:
-            contents[VOTE_NAME] = vote.pop("network")
-        own = {"listen": meta.listen.to_dict(), "vote": vote}
-        values = dataclasses.asdict(meta) | own
-        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-        # A row of numbers on a line of its own, for those who read the file.
-        text = re.sub(r"\[\n[-+.0-9e,\s]+\]", lambda row: "".join(row[0].split()), text)
-        (fresh / META_NAME).write_text(text, encoding="utf-8")
-        contents |= {name: content.encode() for name, content in (texts or {}).items()}
-        for name, content in contents.items():
-            (fresh / name).write_bytes(content)
-        sums = {name: _sha256(fresh / name) for name in (META_NAME, *contents)}
-        lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
-        (fresh / SUMS_NAME).write_text(lines, encoding="utf-8")
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            folder.replace(old)
-            fresh.replace(folder)
-            shutil.rmtree(old)
-        else:
-            fresh.replace(folder)
+        try:
+            _fill(fresh, meta, network, texts or {})
+            if folder.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+                folder.replace(old)
+                fresh.replace(folder)
+                shutil.rmtree(old)
+            else:
+                fresh.replace(folder)
+        finally:  # of which nothing is left there unless it came to nothing
+            shutil.rmtree(fresh, ignore_errors=True)
     except OSError as e:
         raise BundleError(f"cannot write the model to {folder}: {e.strerror}") from e
     return load(folder)
+
+
+def _fill(folder: Path, meta: BundleMeta, network: bytes, texts: Mapping[str, str]) -> None:
+    folder.chmod(0o755)
+    vote = meta.vote.to_dict()
+    contents = {NETWORK_NAME: network}
+    if "network" in vote:
+        contents[VOTE_NAME] = vote.pop("network")
+    own = {"listen": meta.listen.to_dict(), "vote": vote}
+    values = dataclasses.asdict(meta) | own
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    # A row of numbers on a line of its own, for those who read the file.
+    text = re.sub(r"\[\n[-+.0-9e,\s]+\]", lambda row: "".join(row[0].split()), text)
+    # Names of files may be no text; what cannot be written of them is not worth a training.
+    (folder / META_NAME).write_text(text, encoding="utf-8", errors="replace")
+    contents |= {name: content.encode() for name, content in texts.items()}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    sums = {name: _sha256(folder / name) for name in (META_NAME, *contents)}
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+    (folder / SUMS_NAME).write_text(lines, encoding="utf-8")
 
 
 def texts(path: str | os.PathLike[str]) -> dict[str, str]:
