@@ -33,6 +33,7 @@ from earmark.models.classical.head import (
     fit_head,
     fit_heads,
     hold_out,
+    usual_distances,
 )
 from earmark.models.embeddings import EmbeddingStore, embed, embedded_ids
 from earmark.models.named import shipped_model
@@ -321,9 +322,9 @@ def test_after_calibration_the_head_learns_from_the_validation_tracks_too(
         alone, more = learnable(store, train), learnable(store, [*train, *valid])
         held_out = choose_c(alone, [e.group for e in train], 3)
         assert held_out
-        first, second = (
-            fit_head(data, 3, held_out.c, held_out.distances) for data in (alone, more)
-        )
+        usual = usual_distances(more, [e.group for e in (*train, *valid)], 3, 3)
+        first = fit_head(alone, 3, held_out.c, held_out.distances)
+        second = fit_head(more, 3, held_out.c, usual)
         heard = learnable(store, valid)
         temperature = fit_temperature(first.logits(heard.slices), heard.reference[heard.track])
         unheard = store.embeddings(np.concatenate(spans(store, test)))

@@ -210,19 +210,20 @@ def _learn(
     music: MusicOutput,
 ) -> Workflow[TrainReport]:
     from earmark.models.classical import graft
-    from earmark.models.classical.head import DEFAULT_C, choose_c, fit_head
+    from earmark.models.classical.head import DEFAULT_C, choose_c, fit_head, usual_distances
 
     train, valid = learning_set.part("train"), learning_set.part("valid")
-    data = learnable(store, train)
-    n_classes = len(learning_set.labels)
+    data, n_classes = learnable(store, train), len(learning_set.labels)
     started = time.monotonic()
-    held_out = choose_c(data, [e.group for e in train], n_classes, _FOLDS, request.recipe.seed)
+    seed, groups = request.recipe.seed, [e.group for e in (*train, *valid)]
+    held_out = choose_c(data, groups[: len(train)], n_classes, _FOLDS, seed)
     c = held_out.c if held_out else DEFAULT_C
-    distances = held_out.distances if held_out else None
-    head = fit_head(data, n_classes, c, distances)
+    head = fit_head(data, n_classes, c, held_out.distances if held_out else None)
     # What has been chosen by the validation tracks serves a head that knows them, too: it has heard
     # a quarter more music, and is about as sure of itself.
-    whole = fit_head(learnable(store, (*train, *valid)), n_classes, c, distances)
+    data = learnable(store, (*train, *valid))
+    usual = usual_distances(data, groups, n_classes, _FOLDS, seed) if held_out else None
+    whole = fit_head(data, n_classes, c, usual)
     seconds = time.monotonic() - started
     yield Note(_describe(c, held_out, len(train), len(valid), seconds))
     meta = draft(
@@ -243,7 +244,7 @@ def _learn(
         out=request.out,
         texts=bundles.texts(backbone.path),
     )
-    runfolder.write_results(request.run_folder, scores, learning_set.labels)
+    runfolder.write_results(request.run_folder, scores, learning_set)
     return TrainReport(bundle, bundle.meta.scores, request.run_folder, cut_short)
 
 

@@ -195,15 +195,12 @@ def hold_out(data: Tracks, groups: Sequence[str], n_classes: int, k: int, seed: 
     """
     fold = folds(data.reference, groups, k, seed)
     logits = {c: np.zeros((len(data.slices), n_classes), np.float32) for c in GRID}
-    strange = np.zeros(len(data.slices))
+    familiarity, strange = _strangeness(data, fold, n_classes)
     with threadpool_limits(_N_THREADS):
         for i in range(fold.max() + 1):
             inside, outside = np.flatnonzero(fold != i), data.of(np.flatnonzero(fold == i))
-            tested = data.slices[outside]
-            familiarity = _familiarity(data, inside, n_classes)
-            strange[outside] = familiarity.distances(tested)
             for c, head in zip(GRID, fit_heads(data, inside, n_classes, GRID), strict=True):
-                logits[c][outside] = head.logits(tested)
+                logits[c][outside] = head.logits(data.slices[outside])
     dealt = np.flatnonzero(fold >= 0)
     genres = data.reference[dealt]
     distances = data.track_means(strange[:, None])[dealt, 0]
@@ -219,6 +216,18 @@ def hold_out(data: Tracks, groups: Sequence[str], n_classes: int, k: int, seed: 
     return HeldOut(best, loss, accuracy, probas[best], distances)
 
 
+def usual_distances(
+    data: Tracks, groups: Sequence[str], n_classes: int, k: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """How strange tracks are whose artists were not learned from, (n_dealt,): see `HeldOut`.
+
+    Parameters and errors are those of `hold_out`.
+    """
+    fold = folds(data.reference, groups, k, seed)
+    _, strange = _strangeness(data, fold, n_classes)
+    return data.track_means(strange[:, None])[fold >= 0, 0]
+
+
 def choose_c(
     data: Tracks, groups: Sequence[str], n_classes: int, k: int = 3, seed: int = 0
 ) -> HeldOut | None:
@@ -227,6 +236,19 @@ def choose_c(
         return hold_out(data, groups, n_classes, k, seed)
     except DataError:
         return None
+
+
+def _strangeness(
+    data: Tracks, fold: NDArray[np.int64], n_classes: int
+) -> tuple[Familiarity, NDArray[np.float64]]:
+    """Distances (n_slices,) from what the other folds hold, and the last of their measures."""
+    strange = np.zeros(len(data.slices))
+    with threadpool_limits(_N_THREADS):
+        for i in range(fold.max() + 1):
+            inside, outside = np.flatnonzero(fold != i), data.of(np.flatnonzero(fold == i))
+            familiarity = _familiarity(data, inside, n_classes)
+            strange[outside] = familiarity.distances(data.slices[outside])
+    return familiarity, strange
 
 
 def _familiarity(data: Tracks, tracks: NDArray[np.int64], n_classes: int) -> Familiarity:
