@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 import earmark.tags.apply as tags_apply
 import earmark.tags.delta as tags_delta
+from earmark.errors import TagError
 from earmark.library import Catalogue
 from earmark.tags import Journal, read_tags
 from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
@@ -55,14 +56,18 @@ def end(flow: Workflow[ApplyReport]) -> ApplyReport:
             return report
 
 
-def interrupted(times: int, real: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which Ctrl-C hits when it is called for the first time."""
-    left = [True]
+def interrupted(
+    times: int, real: Callable[..., Any], *, at: int = 0, drop: bool = False
+) -> Callable[..., Any]:
+    """The function, which Ctrl-C hits at one of its calls; `drop`: as PyAV drops it."""
+    n_calls = [0]
 
     def call(*args: Any) -> Any:
-        for _ in range(times if left else 0):
-            signal.raise_signal(signal.SIGINT)
-        left.clear()
+        n_calls[0] += 1
+        if n_calls[0] == at + 1:
+            for _ in range(times):
+                with suppress(KeyboardInterrupt) if drop else nullcontext():
+                    signal.raise_signal(signal.SIGINT)
         return real(*args)
 
     return call
@@ -97,15 +102,51 @@ def test_a_second_interrupt_leaves_the_file_as_it_was(
     assert not leftovers(songs[0].parent)
 
 
+def test_interrupts_that_are_dropped_on_the_way_end_the_run_all_the_same(
+    songs: list[Path], journal: Journal, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = interrupted(3, tags_delta.make_delta, drop=True)
+    monkeypatch.setattr(tags_apply, "make_delta", make)
+    report = end(apply_changes([plan(path, "Rock") for path in songs], journal, catalogue))
+    assert (report.interrupted, report.n_written) == (True, 1)
+    assert states(journal) == {"done": 1}
+
+
+def test_an_interrupt_in_the_last_file_comes_too_late(
+    songs: list[Path], journal: Journal, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tags_apply, "make_delta", interrupted(1, tags_delta.make_delta, at=2))
+    report = end(apply_changes([plan(path, "Rock") for path in songs], journal, catalogue))
+    assert (report.interrupted, report.n_written) == (False, 3)
+    (run,) = journal.runs()
+    assert run.finished is not None
+
+
+def test_a_file_that_fails_when_an_interrupt_waits_is_told(
+    songs: list[Path], journal: Journal, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise TagError(str(songs[0]), "no luck")
+
+    monkeypatch.setattr(tags_apply, "make_delta", interrupted(1, fail))
+    report = end(apply_changes([plan(path, "Rock") for path in songs], journal, catalogue))
+    assert report.interrupted
+    assert report.skipped == ((str(songs[0]), "no luck"),)
+    assert states(journal) == {"failed": 1}
+
+
 def test_an_undoing_ends_after_the_file_at_hand_and_goes_on_later(
     songs: list[Path], journal: Journal, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = [path.read_bytes() for path in songs]
     end(apply_changes([plan(path, "Rock") for path in songs], journal, catalogue))
     monkeypatch.setattr(tags_apply, "_rebuild", interrupted(1, tags_apply._rebuild))
-    with pytest.raises(KeyboardInterrupt):
-        end(undo_run(journal, lambda: nullcontext(catalogue)))
+    report = end(undo_run(journal, lambda: nullcontext(catalogue)))
+    assert (report.interrupted, report.n_written) == (True, 1)
     assert states(journal) == {"done": 2, "undone": 1}
-    end(undo_run(journal, lambda: nullcontext(catalogue)))
+    report = end(undo_run(journal, lambda: nullcontext(catalogue)))
+    assert (report.interrupted, report.n_written) == (False, 2)
     assert states(journal) == {"undone": 3}
+    (run,) = journal.runs()
+    assert run.undone is not None
     assert [path.read_bytes() for path in songs] == before

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -236,10 +237,17 @@ def test_writing_that_is_stopped_goes_on_and_is_undone(lib: Path, tmp_path: Path
         assert all(path.read_bytes() != data for path, data in before.items())
         runs = server.client.get("/journal/runs").json()["runs"]
         assert sum(run["counts"].get("done", 0) for run in runs) == N_SONGS
-        for run in runs:
-            server.job({}, f"/journal/runs/{run['run_id']}/undo")
+        undone = [server.job({}, f"/journal/runs/{run['run_id']}/undo") for run in runs]
         assert {path: path.read_bytes() for path in lib.iterdir()} == before
         assert server.client.get(f"/plans/{plan_id}").json()["counts"]["written"] == 0
+    # As if it had been killed before it could say that the last file was undone.
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "web" / "web.sqlite")) as db, db:
+        db.execute("UPDATE jobs SET state = 'running' WHERE job_id = ?", (undone[0]["job_id"],))
+        db.execute("UPDATE plan_items SET written = 1")
+    with serving(tmp_path / "home", **given) as server:
+        again = server.wait(undone[0]["job_id"])
+        assert again["result"]["n_written"] == undone[0]["result"]["n_written"] > 0
+        assert server.client.get(f"/plans/{plan_id}").json()["counts"]["written"] < N_SONGS
 
 
 def test_a_job_of_a_library_that_is_not_served_any_more_fails(lib: Path, tmp_path: Path) -> None:

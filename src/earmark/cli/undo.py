@@ -9,7 +9,7 @@ import typer
 
 from earmark import config
 from earmark.cli import options
-from earmark.cli.console import cell, follow, out
+from earmark.cli.console import cell, complain, follow, out
 
 if TYPE_CHECKING:
     from earmark.tags import Journal
@@ -32,7 +32,11 @@ def command(
             _print_runs(journal)
             return
         report, n_skipped = follow(undo_run(journal, options.open_catalogue, run), quiet=quiet)
-    out().print(f"run {report.run_id}: {report.n_written} files restored")
+    done = f"run {report.run_id}: {report.n_written} files restored"
+    if report.interrupted:
+        complain(f"{done}; `earmark undo {report.run_id}` goes on")
+        raise typer.Exit(130)
+    out().print(done)
     if report.n_already:
         out().print(f"{report.n_already} were as before the run already")
     if n_skipped:

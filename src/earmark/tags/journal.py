@@ -100,6 +100,19 @@ class Journal:
             for run_id, kind, note, started, finished, undone in self._query(sql)
         ]
 
+    def run(self, run_id: int) -> Run:
+        """The run of that number.
+
+        Raises
+        ------
+        LibraryError
+            There is no such run.
+        """
+        for run in self.runs():
+            if run.run_id == run_id:
+                return run
+        raise LibraryError(f"there is no run {run_id}", "list them: earmark undo --list")
+
     def run_to_undo(self, run_id: int | None = None) -> Run:
         """The run of that number, or else the latest that wrote anything, if it can be undone.
 
@@ -115,10 +128,7 @@ class Journal:
                 raise LibraryError("there is nothing to undo")
             run = wrote[0]
         else:
-            found = [r for r in self.runs() if r.run_id == run_id]
-            if not found:
-                raise LibraryError(f"there is no run {run_id}", "list them: earmark undo --list")
-            run = found[0]
+            run = self.run(run_id)
         if not {"done", "unknown"} & set(run.counts):
             earlier = [r.run_id for r in wrote if r.counts.keys() & {"done", "unknown"}]
             hint = (

@@ -130,12 +130,19 @@ def _apply(store: Store, chore: Chore) -> Workflow[dict[str, Any]]:
 def _undo(store: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     run_id = int(chore.job.request["run_id"])
     with Journal(chore.data_dir) as journal:
-        run = journal.run_to_undo(run_id)
+        journal.recover()
+        run = journal.run(run_id)
         if not all(chore.root.holds(change.path) for change in journal.changes(run_id)):
             raise LibraryError(f"run {run_id} has written outside of the library")
-        report = yield from undo_run(journal, chore.open_catalogue, run_id)
+        # A job that was cut off has undone some of it, or all and has not said so.
+        n_before = run.counts.get("undone", 0) if chore.job.n_starts > 1 else 0
+        if n_before and not journal.changes_to_undo(run_id):
+            journal.finish_undo(run_id)
+            report = ApplyReport(run_id, 0, 0, ())
+        else:
+            report = yield from undo_run(journal, chore.open_catalogue, run_id)
         plans.mark_undone(store, journal, run)
-    return _applied(chore, report)
+    return _applied(chore, report, n_before)
 
 
 def _applied(chore: Chore, report: ApplyReport, n_before: int = 0) -> dict[str, Any]:

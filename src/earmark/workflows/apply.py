@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import FrameType
+from typing import TypeVar
 
 from earmark.errors import FileError, LibraryError
 from earmark.library import Catalogue
-from earmark.tags import Journal, Written, apply_change, undo_change
+from earmark.tags import Change, Journal, Written, apply_change, undo_change
 from earmark.types import TagChange
 from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
+
+C = TypeVar("C", TagChange, Change)
 
 OpenCatalogue = Callable[[], AbstractContextManager[Catalogue]]
 
@@ -59,24 +62,19 @@ def apply_changes(
     LibraryError
         The journal cannot be written, or another run is writing. Files done so far stay done.
     """
-    run_id = journal.new_run("tag", note)
-    tally = _Tally(run_id)
-    try:
-        for n_done, change in enumerate(changes, start=1):
-            try:
-                with _interrupt_afterwards():
-                    written = apply_change(journal, run_id, change, keep_mtime=keep_mtime)
-                    tally.add(change.path, written)
-            except FileError as e:
-                yield tally.skip(change.path, e)
-            yield Progress("writing", n_done, len(changes), change.path)
-        journal.finish_run(run_id)
-    except KeyboardInterrupt:
-        journal.recover()
-        n_written = sum(change.state == "done" for change in journal.changes(run_id))
-        return replace(tally.report(), n_written=n_written, interrupted=True)
+    tally = _Tally(journal.new_run("tag", note))
+    yield from _each_file(
+        changes,
+        lambda change: apply_change(journal, tally.run_id, change, keep_mtime=keep_mtime),
+        "writing",
+        tally,
+    )
+    if not tally.interrupted:
+        journal.finish_run(tally.run_id)
+    journal.recover()
     yield from _refresh(lambda: nullcontext(catalogue), tally.written)
-    return tally.report()
+    n_written = sum(change.state == "done" for change in journal.changes(tally.run_id))
+    return replace(tally.report(), n_written=n_written)
 
 
 def undo_run(
@@ -84,7 +82,8 @@ def undo_run(
 ) -> Workflow[ApplyReport]:
     """Give the files of a run (by default the latest that wrote) back what they held before.
 
-    That needs the journal alone: the catalogue is brought up to date if it can be opened.
+    That needs the journal alone: the catalogue is brought up to date if it can be opened. Ctrl-C
+    ends it as it ends `apply_changes`; called again, it goes on.
 
     Raises
     ------
@@ -96,45 +95,58 @@ def undo_run(
     run = journal.run_to_undo(run_id)
     tally = _Tally(run.run_id)
     changes = journal.changes_to_undo(run.run_id)
-    for n_done, change in enumerate(changes, start=1):
-        try:
-            with _interrupt_afterwards():
-                tally.add(change.path, undo_change(journal, change))
-        except FileError as e:
-            yield tally.skip(change.path, e)
-        yield Progress("undoing", n_done, len(changes), change.path)
+    yield from _each_file(changes, lambda change: undo_change(journal, change), "undoing", tally)
+    journal.recover()
     journal.finish_undo(run.run_id)
     yield from _refresh(open_catalogue, tally.written)
-    return tally.report()
+    n_undone = len(changes) - len(journal.changes_to_undo(run.run_id))
+    return replace(tally.report(), n_written=n_undone - tally.n_already)
+
+
+def _each_file(
+    changes: Sequence[C], work: Callable[[C], Written], stage: str, tally: _Tally
+) -> Workflow[None]:
+    """Do the work for every change until it is interrupted; `tally` counts."""
+    try:
+        with _interrupts_held() as interrupts:
+            for n_done, change in enumerate(changes, start=1):
+                try:
+                    tally.add(change.path, work(change))
+                except FileError as e:
+                    yield tally.skip(change.path, e)
+                yield Progress(stage, n_done, len(changes), change.path)
+                if interrupts and n_done < len(changes):
+                    tally.interrupted = True
+                    break
+    except KeyboardInterrupt:
+        tally.interrupted = True
 
 
 @contextmanager
-def _interrupt_afterwards() -> Iterator[None]:
-    """Let a first Ctrl-C wait until the file at hand is done; a second one does not.
+def _interrupts_held() -> Iterator[list[int]]:
+    """Give a list that grows with each Ctrl-C, in place of the first interrupt.
 
-    An interrupt in the midst of a file could get lost: PyAV drops what is raised while it reads.
+    Raised in the midst of a file, it could get lost: PyAV drops what is raised while it reads. Only
+    from the second one on, an interrupt is tried to be raised as well.
     """
+    held: list[int] = []
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT) if in_main_thread else None
     if not callable(before):  # interrupts go elsewhere, or are ignored
-        yield
+        yield held
         return
     interrupt = before
-    n_held = 0
 
     def hold(number: int, frame: FrameType | None) -> None:
-        nonlocal n_held
-        n_held += 1
-        if n_held > 1:
+        held.append(number)
+        if len(held) > 1:
             interrupt(number, frame)
 
     signal.signal(signal.SIGINT, hold)
     try:
-        yield
+        yield held
     finally:
         signal.signal(signal.SIGINT, interrupt)
-        if n_held == 1:
-            interrupt(signal.SIGINT, None)
 
 
 def _refresh(
@@ -153,9 +165,14 @@ class _Tally:
     """Counts while files are written."""
 
     def __init__(self, run_id: int) -> None:
-        self._run_id = run_id
+        self.run_id = run_id
         self.written: list[tuple[str, Written]] = []
+        self.interrupted = False
         self._skipped: list[tuple[str, str]] = []
+
+    @property
+    def n_already(self) -> int:
+        return sum(not written.changed for _, written in self.written)
 
     def add(self, path: str, written: Written) -> None:
         self.written.append((path, written))
@@ -165,6 +182,6 @@ class _Tally:
         return FileSkipped(path, e.explanation)
 
     def report(self) -> ApplyReport:
-        n_written = sum(written.changed for _, written in self.written)
-        n_already = len(self.written) - n_written
-        return ApplyReport(self._run_id, n_written, n_already, tuple(self._skipped))
+        n_written = len(self.written) - self.n_already
+        skipped = tuple(self._skipped)
+        return ApplyReport(self.run_id, n_written, self.n_already, skipped, self.interrupted)
