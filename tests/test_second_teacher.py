@@ -1,5 +1,6 @@
 """A second teacher for a distilled backbone: what both hear, what is learned, what is kept."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,11 @@ pytest.importorskip("onnx", reason="needs earmark[head]")
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore
 from earmark.models.runtime import Classifier
-from earmark.workflows.imitating import _aligned
+from earmark.training.recipe import TrainingRecipe
+from earmark.training.settings import DistilConfig, ImitationConfig
+from earmark.workflows.events import run
+from earmark.workflows.imitating import _aligned, with_second_teacher
+from earmark.workflows.train_head import known_of
 from tests import backbones, foreign
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark
@@ -122,6 +127,46 @@ def test_it_is_not_learned_from_twice(
         for folder in (first[0].with_name("two-teachers-run"), tmp_path / "again-run")
     )
     assert old == new
+
+
+@pytest.mark.parametrize(
+    ("own", "head", "theirs", "is_known"),
+    [
+        ("own", None, "theirs", True),
+        ("own", "head", "theirs", True),
+        ("own", None, None, False),
+        (None, None, "theirs", False),
+    ],
+)
+def test_the_music_that_the_teacher_has_learned_from_is_the_backbones_too(
+    music: Path,
+    tmp_path: Path,
+    own: str | None,
+    head: str | None,
+    theirs: str | None,
+    is_known: bool,
+) -> None:
+    def learned(name: str) -> dict[str, str]:
+        return {"tracks": f"all {name}", "groups": f"artist-{name}"}
+
+    backbone = backbones.write(tmp_path / "backbone", learned(own) if own else None)
+    data: dict[str, object] = {"learned": learned(theirs)} if theirs else {}
+    if head and theirs:  # what that has learned from is in no embedding
+        data = {"learned": learned(head), "backbone_learned": learned(theirs)}
+    like = backbones.write(tmp_path / "teacher")
+    meta = dataclasses.replace(like.meta, temperature=2.0, data=data)  # another model
+    teacher = bundles.write(like.path, meta, like.network.read_bytes())
+    recipe = TrainingRecipe(
+        distil=DistilConfig(clip=2.0),
+        imitation=ImitationConfig("x", n_excerpts=2, n_hidden=8, n_components=2, epochs=1),
+    )
+    paths = sorted(map(str, (music / "more").iterdir()))
+    made = run(with_second_teacher(recipe, backbone, teacher, paths, tmp_path, 1, 60.0))
+    known = known_of(made)
+    names = {name for name in (own, theirs) if name}
+    assert known.tracks == {"all"} | names
+    assert known.groups == {f"artist-{name}" for name in names}
+    assert known.is_all == is_known
 
 
 def test_a_teacher_that_is_not_there_is_missed_before_anything_is_heard(

@@ -25,11 +25,13 @@ from earmark.training.recipe import TrainingRecipe
 from earmark.types import FloatArray
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import hear_all
-from earmark.workflows.train_head import open_backbone
+from earmark.workflows.train_head import known_of, open_backbone
 
 if TYPE_CHECKING:
     from earmark.training.imitation import Imitation
 
+# Another one makes other backbones of the same music: raise it when what is written changes.
+_FORMAT = 2
 # One of so many tracks is left out, to measure by.
 _HELD_OUT = 8
 # Of fewer slices there is no variance, neither to learn nor to tell.
@@ -76,8 +78,9 @@ def open_teacher(model: str, data_dir: Path, called: str, hint: str) -> Bundle:
 
 
 def described(teacher: Bundle) -> dict[str, Any]:
-    """What ``model.json`` says of a teacher."""
-    about = {key: teacher.meta.data[key] for key in teacher.meta.data if key != "learned"}
+    """What ``model.json`` says of a teacher, but for what it has learned from."""
+    left_out = ("learned", "backbone_learned")
+    about = {key: value for key, value in teacher.meta.data.items() if key not in left_out}
     return {"name": teacher.meta.name, "licence": teacher.meta.licence, "data": about}
 
 
@@ -141,16 +144,33 @@ def with_second_teacher(
     facts = {**config.to_dict(), "model_id": teacher.model_id, **facts}
     meta = dataclasses.replace(
         backbone.meta,
-        data={**backbone.meta.data, "second_teacher": described(teacher)},
+        data={
+            **backbone.meta.data,
+            "second_teacher": described(teacher),
+            **_learned_by(backbone, teacher),
+        },
         training={**backbone.meta.training, "imitation": facts},
     )
     network = extend(backbone.network, learned.layers, recipe.distil.clip)
     return bundles.write(made, meta, network, bundles.texts(backbone.path))
 
 
+def _learned_by(backbone: Bundle, teacher: Bundle) -> dict[str, Any]:
+    """What features of both have learned from, and whether that is all."""
+    both = known_of(backbone), known_of(teacher)
+    return {
+        "learned": {
+            "tracks": " ".join(sorted(set().union(*(known.tracks for known in both)))),
+            "groups": " ".join(sorted(set().union(*(known.groups for known in both)))),
+        },
+        "backbone_known": all(known.is_all for known in both),
+    }
+
+
 def _key(recipe: TrainingRecipe, backbone: Bundle, teacher: Bundle, music: Sequence[str]) -> str:
     """Names what the features depend on."""
     settings = {
+        "format": _FORMAT,
         "backbone": backbone.model_id,
         "teacher": teacher.model_id,
         "imitation": recipe.imitation.to_dict(),
