@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from earmark.workflows import compare as comparing
 from earmark.workflows.compare import CompareRequest, compare
 from earmark.workflows.events import Event, Note, Workflow
 from earmark.workflows.learning_set import LabelRequest
+from tests import backbones
 from tests.cli import earmark
 from tests.test_evaluate_cli import RECIPE, fill
 from tests.trainings import on_one_core
@@ -168,6 +170,35 @@ def test_what_an_author_said_trains_nothing_again_and_another_schedule_does(
             flow = made.flow(catalogue, again)
             assert isinstance(next(flow), Note)
             flow.close()
+
+
+def test_a_head_is_measured_again_when_its_backbone_is_another(
+    comparison: Run, tmp_path: Path
+) -> None:
+    backbone = backbones.write(tmp_path / "backbone")
+    head = f'kind = "head"\n[head]\nbackbone = "{backbone.path}"\n'
+    recipe = written(tmp_path / "head.toml", head)
+    first = comparison(recipe, protocols=("artist",))
+    assert first.cells[0].error == ""
+    assert comparison(recipe, protocols=("artist",)) == first
+    assert comparison.events == []
+    hotter = dataclasses.replace(backbone.meta, temperature=2.0)
+    retrained = bundle.write(backbone.path, hotter, backbone.network.read_bytes())
+    comparison(recipe, protocols=("artist",))
+    assert comparison.events
+    model = bundle.load(comparison.home / "out/trainings/head/artist/artist/split/model")
+    assert model.meta.training["backbone"]["model_id"] == retrained.model_id
+
+
+def test_cells_of_an_older_training_are_measured_again(
+    done: tuple[Run, Comparison], reported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = done
+    monkeypatch.setattr("earmark.workflows.crossval.FORMAT", -1)
+    with Catalogue.open(made.home / "catalogue.sqlite") as catalogue:
+        flow = made.flow(catalogue, reported)
+        assert isinstance(next(flow), Note)
+        flow.close()
 
 
 def test_an_interrupted_training_is_gone_on_with_and_not_taken_for_whole(

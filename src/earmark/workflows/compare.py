@@ -8,7 +8,6 @@ which several runs may use at once.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import traceback
@@ -30,15 +29,16 @@ from earmark.training.recipe import TrainingRecipe
 from earmark.training.settings import Hardware
 from earmark.types import ListenConfig
 from earmark.workflows import runfolder
-from earmark.workflows.crossval import Fold, Trainings, describe_folds, in_force
+from earmark.workflows.crossval import Fold, Trainings, describe_folds, in_force, training_key
 from earmark.workflows.events import Note, Workflow
+from earmark.workflows.imitating import key_of
 from earmark.workflows.learning_set import LabelRequest
 from earmark.workflows.splitting import PRESCRIBED, SplitRequest
 from earmark.workflows.timing import track_ms
 from earmark.workflows.train import TrainRequest
 
-# Of the form in which cells are kept; another one is measured again.
-_FORMAT = 1
+# Of how cells are measured and kept; those of another one are measured again.
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def compare(
             training = _training(request, recipe, protocol)
             run = Trainings(training.out, catalogue, data_dir, n_workers, time_limit_s)
             file = request.out / "cells" / recipe.name / f"{protocol}.json"
-            key = _key(training, request, protocol)
+            key = _key(training, request, protocol, data_dir)
             cell = _kept(file, key)
             if cell is None:
                 yield Note(f"{number} of {len(asked)}: {recipe.name}, {protocol}")
@@ -150,8 +150,7 @@ def _training(request: CompareRequest, recipe: TrainingRecipe, protocol: str) ->
     return TrainRequest(
         labels=labels,
         out=request.out / "trainings" / recipe.name / protocol,
-        # What was reported of it does not make it another training.
-        recipe=dataclasses.replace(recipe, paper=PaperConfig()),
+        recipe=recipe,
         hardware=request.hardware,
     )
 
@@ -267,18 +266,11 @@ def count_parameters(bundle: Bundle, recipe: TrainingRecipe) -> int:
     )
 
 
-def _key(training: TrainRequest, request: CompareRequest, protocol: str) -> str:
+def _key(training: TrainRequest, request: CompareRequest, protocol: str, data_dir: Path) -> str:
     """What makes it another cell."""
-    recipe = training.recipe.to_dict()
-    asked = {
-        "format": _FORMAT,
-        "recipe": {name: value for name, value in recipe.items() if name != "description"},
-        "labels": dataclasses.asdict(training.labels),
-        "hardware": training.hardware.to_dict(),
-        "n_folds": 0 if protocol == PAPER else request.n_folds,
-    }
-    text = json.dumps(asked, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    n_folds = 0 if protocol == PAPER else request.n_folds
+    trained = training_key(training, data_dir)
+    return key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
 
 
 def _kept(file: Path, key: str) -> Cell | None:

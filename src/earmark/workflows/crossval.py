@@ -1,7 +1,7 @@
 """``earmark evaluate --cv`` and ``--protocol``: a recipe, trained afresh for every fold and split.
 
-Each training is a run folder of its own below the report's. One that has finished is not repeated;
-one that was cut short goes on from its last epoch.
+Each training is a folder of its own below the report's. One that has finished is not repeated,
+unless it would make another model by now; one that was cut short goes on from its last epoch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.errors import BundleError
+from earmark.errors import BundleError, DataError
 from earmark.evaluation import results
 from earmark.evaluation.judged import Judged
 from earmark.evaluation.results import Evaluation
@@ -35,9 +35,18 @@ from earmark.workflows.evaluate import (
     nonmusic_methods,
 )
 from earmark.workflows.events import Note, Workflow
-from earmark.workflows.learning_set import Example
+from earmark.workflows.imitating import key_of
+from earmark.workflows.learning_set import Example, choose, gather
 from earmark.workflows.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
-from earmark.workflows.train import TrainRequest, train
+from earmark.workflows.train import FORMAT, TrainRequest, train
+from earmark.workflows.train_head import open_backbone
+
+# Holds the key of the training whose model and split lie beside it, once it has come to its end.
+_FINISHED = "finished"
+# What a recipe says without making another model.
+_OF_NO_EFFECT = ("description", "tune", "paper")
+# A genre can be left out of so many, and others still be told apart.
+_ENOUGH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +124,33 @@ class Trainings:
         """The bundle of one training, and its test part; finished ones are taken as they are."""
         folder = self.out / name
         training = dataclasses.replace(training, out=folder / "model", run_dir=folder / "run")
-        bundle = _finished(training)
+        key = training_key(training, self.data_dir)
+        bundle = _finished(folder, key)
         if bundle is None:
             yield Note(f"training {training.recipe.name}, {name}")
-            report = yield from train(
-                training,
-                self.catalogue,
-                self.data_dir,
-                n_workers=self.n_workers,
-                time_limit_s=self.time_limit_s,
-            )
-            if report.interrupted:
-                # Half a training is none; its checkpoints stay, to be gone on from.
-                shutil.rmtree(training.out)
-                raise KeyboardInterrupt
-            bundle = report.bundle
+            with runfolder.claimed(folder):
+                bundle = yield from self._train(folder, training, key)
         examples = runfolder.read_split(folder / "run", bundle.meta.labels)
         return bundle, [e for e in examples if e.part == "test"]
+
+    def _train(self, folder: Path, training: TrainRequest, key: str) -> Workflow[Bundle]:
+        # Until its end, the model and the split in the folder may be of different trainings.
+        with runfolder.writing_to(folder):
+            (folder / _FINISHED).unlink(missing_ok=True)
+        report = yield from train(
+            training,
+            self.catalogue,
+            self.data_dir,
+            n_workers=self.n_workers,
+            time_limit_s=self.time_limit_s,
+        )
+        if report.interrupted:
+            # Half a training is none; its checkpoints stay, to be gone on from.
+            shutil.rmtree(training.out)
+            raise KeyboardInterrupt
+        with runfolder.writing_to(folder):
+            (folder / _FINISHED).write_text(f"{key}\n", encoding="utf-8")
+        return report.bundle
 
     def answers(
         self, bundle: Bundle, examples: Sequence[Example], kinds: Sequence[str] = ()
@@ -193,13 +212,17 @@ def cross_validate(
     Raises
     ------
     DataError
-        If the data cannot be split so.
+        If the data cannot be split so, or there are too few genres to leave one out.
     """
+    honest = [name for name in request.protocols if name in ("artist", PRESCRIBED)]
+    leaving_out = honest if request.leave_genre_out else []
+    if leaving_out:
+        yield from _check_leaving_out(request.training, catalogue)
     run = Trainings(request.training.out, catalogue, data_dir, n_workers, time_limit_s)
     evaluations = []
     for protocol in request.protocols:
         unknown: tuple[Detection, ...] = ()
-        if request.leave_genre_out and protocol in ("artist", PRESCRIBED):
+        if protocol in leaving_out:
             unknown = yield from _left_out(run, request.training)
         evaluations.append((yield from _measured(run, request, protocol, unknown)))
     return evaluations
@@ -252,6 +275,18 @@ def in_force(protocol: str, bundle: Bundle) -> str:
     return protocol if protocol != PRESCRIBED or by_data_set else "artist"
 
 
+def _check_leaving_out(training: TrainRequest, catalogue: Catalogue) -> Workflow[None]:
+    """Refuse too few genres before the first training rather than after."""
+    tracks = yield from gather(training.labels, catalogue)
+    labels = sorted(choose(tracks, training.labels).counts)
+    if len(labels) < _ENOUGH:
+        raise DataError(
+            f"there are only {' and '.join(labels)}: with one of them left out, one genre is left,"
+            " and nothing to tell it from",
+            "label tracks of a third genre, or leave --leave-genre-out out",
+        )
+
+
 def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detection, ...]]:
     """Trainings without each genre in turn: does the model doubt what it has never heard?"""
     whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
@@ -259,8 +294,7 @@ def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detectio
     everything = runfolder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
     shows = []
     for number, genre in enumerate(bundle.meta.labels):
-        others = tuple(label for label in bundle.meta.labels if label != genre)
-        labels = dataclasses.replace(whole.labels, only=others)
+        labels = dataclasses.replace(whole.labels, without=(genre,))
         without = dataclasses.replace(whole, labels=labels)
         narrow, tested = yield from run.trained(f"artist/without {genre}", without)
         known = yield from run.answers(narrow, tested)
@@ -274,10 +308,30 @@ def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:
     return dataclasses.replace(training, labels=dataclasses.replace(training.labels, split=split))
 
 
-def _finished(training: TrainRequest) -> Bundle | None:
+def training_key(training: TrainRequest, data_dir: Path) -> str:
+    """Names what a training makes: the same for the same request on the same models."""
+    recipe = training.recipe
+    asked = dataclasses.asdict(training)
+    del asked["out"], asked["run_dir"]
+    asked["recipe"] = {k: v for k, v in recipe.to_dict().items() if k not in _OF_NO_EFFECT}
+    teachers = [recipe.distil.teacher, *filter(None, [recipe.imitation.teacher])]
+    models = {"head": [recipe.head.backbone], "distilled": teachers}.get(recipe.kind, [])
+    ids = [_model_id(model, data_dir) for model in models]
+    return key_of({"format": FORMAT, "request": asked, "models": ids})
+
+
+def _model_id(model: str, data_dir: Path) -> str:
+    """Empty where the model cannot be used: training will say why."""
+    try:
+        return open_backbone(model, data_dir).model_id
+    except BundleError:
+        return ""
+
+
+def _finished(folder: Path, key: str) -> Bundle | None:
     """The bundle of this very training, if it came to its end."""
     try:
-        bundle = bundles.load(training.out)
-    except BundleError:
+        noted = (folder / _FINISHED).read_text(encoding="utf-8")
+        return bundles.load(folder / "model") if noted.strip() == key else None
+    except (OSError, ValueError, BundleError):
         return None
-    return bundle if runfolder.is_of(training.run_folder, training) else None

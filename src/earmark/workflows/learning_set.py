@@ -42,6 +42,9 @@ class LabelRequest:
         Genres with fewer tracks are dropped, or with `roll_up` counted as their parent genre.
     only : tuple of str
         Genres to choose from; empty: all.
+    without : tuple of str
+        Labels whose tracks are left out once each track has its label. Unlike by `only`, none of
+        them counts as a more general genre instead.
     field : str
         What is learned: ``genre``, another tag (``mood``, ``grouping``), a manifest's column.
     meta : str or None
@@ -60,6 +63,7 @@ class LabelRequest:
     min_tracks: int = 10
     roll_up: bool = False
     only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     field: str = "genre"
     meta: str | None = None
     split: SplitRequest = dataclasses.field(default_factory=SplitRequest)
@@ -253,6 +257,7 @@ def choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoic
         choice = choose_labels(values, roll_up=request.roll_up, **common)
     else:
         choice = choose_values(values, **common)
+    choice = _leave_out(choice, request.without)
     if len(choice.counts) < 2:
         left = _listed(choice.counts) or "none"
         rare = f"; too rare: {_listed(choice.dropped)}" if choice.dropped else ""
@@ -264,6 +269,16 @@ def choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoic
             "label more tracks, lower --min-tracks, or join genres with --merge or --roll-up",
         )
     return choice
+
+
+def _leave_out(choice: LabelChoice, genres: Sequence[str]) -> LabelChoice:
+    counts = {label: n for label, n in choice.counts.items() if label not in genres}
+    return dataclasses.replace(
+        choice,
+        labels=tuple(label if label in counts else None for label in choice.labels),
+        counts=counts,
+        n_left_out=choice.n_left_out + sum(choice.counts.values()) - sum(counts.values()),
+    )
 
 
 def _without_tracks(tracks: Sequence[LabelledTrack], request: LabelRequest) -> list[str]:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,16 +118,6 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
                 table.writerow((e.path, genre, e.group, e.part, e.audio_id, slices))
 
 
-def is_of(run_dir: Path, request: TrainRequest) -> bool:
-    """Whether the run folder is of this very request."""
-    try:
-        settings = json.loads((run_dir / "settings.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    asked = json.loads(json.dumps(dataclasses.asdict(request), default=str))
-    return bool(settings.get("request") == asked)
-
-
 def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
     """The examples that `write_settings` has noted; `labels` gives their genres' numbers."""
     with (run_dir / "split.csv").open(
@@ -146,7 +137,7 @@ def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
 
 
 def write_results(
-    run_dir: Path, scores: Scores, labels: Sequence[str], history: Sequence[Epoch] = ()
+    run_dir: Path, scores: Scores, learning_set: LearningSet, history: Sequence[Epoch] = ()
 ) -> None:
     """Write ``scores.json`` with the confusion counts in it, ``confusion.png``, and of a history
     ``history.csv``, ``loss.png``.
@@ -161,8 +152,11 @@ def write_results(
             return
         from earmark.evaluation import plots
 
-        title = f"{scores.summary['n_tracks']} test tracks, by artists not trained on"
-        plots.confusion_matrix(run_dir / "confusion.png", scores.counts, labels, title)
+        # Only what was kept whole: a picture has no room for the details that follow.
+        kept_whole = re.split(r" \(|,", learning_set.split_by)[0]
+        title = f"{scores.summary['n_tracks']} test tracks, split by {kept_whole}"
+        picture = run_dir / "confusion.png"
+        plots.confusion_matrix(picture, scores.counts, learning_set.labels, title)
         if history:
             _write_history(run_dir, history)
 

@@ -29,6 +29,9 @@ from earmark.workflows.relaying import relayed
 if TYPE_CHECKING:
     from earmark.training.fit import Fitted
 
+FORMAT = 1
+"""To be raised when a training makes another model of the same request: reports then train anew."""
+
 WITH_HEAD = ("head", "distilled")
 """Kinds of recipes by which a head is learned, which may tell music from other sounds."""
 
@@ -249,5 +252,5 @@ def _finish(
         out=request.out,
         target_precision=request.target_precision,
     )
-    runfolder.write_results(run_dir, scores, learning_set.labels, fitted.history)
+    runfolder.write_results(run_dir, scores, learning_set, fitted.history)
     return TrainReport(bundle, scores.summary, run_dir, fitted.interrupted or cut_short)

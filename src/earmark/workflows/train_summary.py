@@ -151,7 +151,7 @@ def _learn(
         out=request.out,
         target_precision=request.target_precision,
     )
-    runfolder.write_results(run_dir, scores, learning_set.labels)
+    runfolder.write_results(run_dir, scores, learning_set)
     _write_table(run_dir, learners)
     return TrainReport(bundle, scores.summary, run_dir, interrupted=False)
 
