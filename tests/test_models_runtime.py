@@ -47,6 +47,23 @@ def test_no_slices_get_no_answers() -> None:
     assert classifier.proba(X[:0]).shape == (0, len(classifier.bundle.meta.labels))
 
 
+def test_a_network_may_take_slices_of_any_size(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs earmark[head]")
+    from tests import backbones
+
+    fixed = backbones.write(tmp_path / "fixed")
+    network = onnx.load_from_string(fixed.network.read_bytes())
+    axes = network.graph.input[0].type.tensor_type.shape.dim
+    axes[1].dim_param = "bins"
+    axes[2].Clear()  # neither a length nor a name
+    bundle = bundles.write(tmp_path / "any", fixed.meta, network.SerializeToString())
+    classifier = Classifier(bundle)
+    X = np.random.default_rng(0).integers(0, 256, (3, 32, 64), np.uint8)
+    np.testing.assert_array_equal(classifier.logits(X), Classifier(fixed).logits(X))
+    with pytest.raises(ValueError, match=r"slices uint8 \(32, 64\) for a network that takes uint8"):
+        classifier.logits(X[0])
+
+
 def test_slices_that_the_recipe_does_not_make_are_refused() -> None:
     classifier = Classifier(bundles.load(shipped_model()))
     X = slices(classifier)

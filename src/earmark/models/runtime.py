@@ -114,8 +114,12 @@ class Classifier:
 
     def _check(self, X: LevelArray) -> None:
         (wanted,) = self._session.get_inputs()
-        shape = tuple(wanted.shape[1:])
-        if X.shape[1:] != shape or f"tensor({X.dtype})" != wanted.type:
+        shape = wanted.shape[1:]
+        # An axis of any length has a name, or none.
+        fits = X.ndim == len(wanted.shape) and all(
+            n == length for n, length in zip(X.shape[1:], shape, strict=True) if type(length) is int
+        )
+        if not fits or f"tensor({X.dtype})" != wanted.type:
             raise ValueError(
                 f"slices {X.dtype} {X.shape} for a network that takes {wanted.type[7:-1]}"
                 f" (n_slices, {', '.join(map(str, shape))}): `earmark.features.listen.listen` with"
