@@ -169,11 +169,15 @@ def test_a_damaged_model_is_listed_with_the_reason(earmark_home: Path, tmp_path:
     assert earmark("models", "remove", "mine").code == 0
 
 
-def test_a_folder_with_other_things_in_it_is_not_deleted(tmp_path: Path) -> None:
+def test_a_folder_with_other_things_in_it_is_neither_deleted_nor_replaced(tmp_path: Path) -> None:
     bundle = run(models.add("mine", tmp_path, backbones.write(tmp_path / "own").path))
     (bundle.path / "notes.txt").write_text("mine")
-    with pytest.raises(BundleError, match=r"notes\.txt"):
+    with pytest.raises(BundleError, match=r"notes\.txt") as refused:
         named.remove("mine", tmp_path)
+    assert refused.value.hint.startswith("move what else is there away")
+    with pytest.raises(BundleError, match=r"notes\.txt") as refused:
+        run(models.add("mine", tmp_path, tmp_path / "own"))
+    assert refused.value.hint == f"move {bundle.path} away"
     assert (bundle.path / "notes.txt").exists()
 
 

@@ -174,8 +174,14 @@ def _with_vote_network(meta: BundleMeta, network: bytes) -> BundleMeta:
     return dataclasses.replace(meta, vote=dataclasses.replace(meta.vote, network=network))
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
+def check_target(path: str | os.PathLike[str], hint: str = "choose another --out") -> None:
     """Refuse a folder that a bundle must not or cannot be written to; makes the one above it.
+
+    Parameters
+    ----------
+    path : str or path-like
+    hint : str
+        What to do instead.
 
     Raises
     ------
@@ -183,26 +189,23 @@ def check_target(path: str | os.PathLike[str]) -> None:
         If `path` is a file, a folder with other things in it, or cannot be written.
     """
     folder = Path(path)
-    another = "choose another --out"
     if folder.name in ("", ".."):
-        raise BundleError(f"{folder} cannot be replaced by a model as a whole", another)
+        raise BundleError(f"{folder} cannot be replaced by a model as a whole", hint)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(folder.parent, os.W_OK | os.X_OK):
-            raise BundleError(f"cannot write the model to {folder}: Permission denied", another)
+            raise BundleError(f"cannot write the model to {folder}: Permission denied", hint)
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise BundleError(f"{folder} is not a folder", another)
+            raise BundleError(f"{folder} is not a folder", hint)
         held = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     except OSError as e:
-        raise BundleError(f"cannot write the model to {folder}: {e.strerror}", another) from e
+        raise BundleError(f"cannot write the model to {folder}: {e.strerror}", hint) from e
     if held and META_NAME not in held:
-        raise BundleError(f"{folder} is not empty and holds no model", another)
+        raise BundleError(f"{folder} is not empty and holds no model", hint)
     others = sorted(held - {META_NAME, NETWORK_NAME, VOTE_NAME, SUMS_NAME, *TEXT_NAMES})
     if others:
         named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
-        raise BundleError(
-            f"{folder} holds more than a model, which would be lost: {named}", another
-        )
+        raise BundleError(f"{folder} holds more than a model, which would be lost: {named}", hint)
 
 
 def write(

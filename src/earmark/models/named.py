@@ -72,7 +72,7 @@ def remove(name: str, data_dir: Path) -> Path:
     if name not in names(data_dir):
         known = ", ".join(names(data_dir)) or "none"
         raise ConfigError(f"there is no model called {name}", f"there are: {known}")
-    check_target(folder)
+    check_target(folder, f"move what else is there away, or delete {folder} yourself")
     # Away under its name at once; a cut-off deletion leaves nothing that looks like a model.
     doomed = folder.with_name(f".{name}-removed-{os.getpid()}")
     try:

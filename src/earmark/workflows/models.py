@@ -62,7 +62,9 @@ def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle
         If a library that a conversion needs is missing.
     """
     folder = named.folder_of(name, data_dir)
+    instead = f"move {folder} away"
     if given is not None and given.is_dir():
+        bundles.check_target(folder, instead)
         return _copied(given, folder)
     source = SOURCES.get(name)
     if source is None:
@@ -76,7 +78,7 @@ def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle
             f"the file that {name} is made from has to be fetched by hand",
             f"get {source.url}, and give it by --from {source.file}",
         )
-    bundles.check_target(folder)
+    bundles.check_target(folder, instead)
     if given is not None:
         check_sha256(given, source.sha256)
         return _made(source, given, folder)
