@@ -36,13 +36,14 @@ def test_threshold_is_the_lowest_that_reaches_the_precision() -> None:
     assert threshold_for_precision(confidence, correct, 0.9) == pytest.approx(0.8)
 
 
-def test_threshold_is_zero_where_all_answers_may_be_given() -> None:
-    assert threshold_for_precision(confidences(0.9, 0.5), np.array([True, True]), 0.9) == 0.0
+def test_what_is_less_sure_than_all_tracks_is_not_answered() -> None:
+    answers = confidences(0.9, 0.5), np.array([True, True])
+    assert threshold_for_precision(*answers, 0.9) == pytest.approx(0.5)
 
 
 def test_threshold_does_not_part_equal_confidences() -> None:
     confidence, correct = confidences(0.9, 0.9, 0.4), np.array([True, False, True])
-    assert threshold_for_precision(confidence, correct, 1.0) == 0.0
+    assert threshold_for_precision(confidence, correct, 1.0) == pytest.approx(0.4)
 
 
 def test_threshold_gives_its_best_where_the_precision_is_out_of_reach() -> None:

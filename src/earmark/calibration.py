@@ -103,7 +103,8 @@ def threshold_for_precision(
     Returns
     -------
     float
-        A threshold in [0, 1]; if no threshold reaches the target, the one whose answers are right
+        The confidence of one of the tracks, the lowest where all may be answered: nobody knows what
+        less would be worth. If no threshold reaches the target, the one whose answers are right
         most often (of these the lowest).
     """
     order = np.argsort(-confidence, kind="stable")
@@ -118,4 +119,4 @@ def threshold_for_precision(
         candidates = np.flatnonzero(usable)
         best = reached[candidates].max()
         last = int(candidates[reached[candidates] == best][-1])
-    return 0.0 if last == len(hits) - 1 else float(ranked[last])
+    return float(ranked[last])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -131,7 +132,8 @@ def calibrated(
         if len(right)
         else 0.0
     )
-    vote = dataclasses.replace(vote, min_confidence=round(threshold, 3))
+    # Rounded down: the track that it was taken from is to be answered.
+    vote = dataclasses.replace(vote, min_confidence=math.floor(threshold * 1000) / 1000)
     return dataclasses.replace(meta, temperature=temperature, vote=vote)
 
 
