@@ -156,17 +156,37 @@ def calibration(report: Path) -> dict[str, Any]:
     }
 
 
-def detected(report: Path, key: str, methods: Sequence[str]) -> dict[str, Any] | None:
-    """AUROC of ``unknown`` or ``nonmusic``, by the first of these methods that was measured."""
-    found = {each["method"]: each for each in evaluation(report)[key]}
-    method = next((name for name in methods if name in found), None)
+def detected(reports: Sequence[Path], key: str, methods: Sequence[str]) -> dict[str, Any] | None:
+    """AUROC of ``unknown`` or ``nonmusic``, by the first of these methods that was measured.
+
+    Of several reports the mean, with the mean of their intervals' ends.
+    """
+    found = [{each["method"]: each for each in evaluation(report)[key]} for report in reports]
+    method = next((name for name in methods if all(name in each for each in found)), None)
     if method is None:
         return None
+    kinds = [each[method]["kinds"] for each in found]
     return {
         "method": method,
-        "mean": _score(found[method]["mean"]["auroc"]),
-        "kinds": {kind: _score(scores["auroc"]) for kind, scores in found[method]["kinds"].items()},
+        "mean": _mean_score([each[method]["mean"]["auroc"] for each in found]),
+        "kinds": {
+            kind: _mean_score([each[kind]["auroc"] for each in kinds])
+            for kind in kinds[0]
+            if all(kind in each for each in kinds)
+        },
     }
+
+
+def _mean_score(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    ends = zip(*(each["interval_95"] for each in found), strict=True)
+    return _score(
+        {
+            "value": sum(each["value"] for each in found) / len(found),
+            "interval_95": [sum(end) / len(found) for end in ends],
+            "n": found[0]["n"],
+            "n_groups": min(each["n_groups"] for each in found),
+        }
+    )
 
 
 def _sums(

@@ -86,8 +86,8 @@ class Plan:
     def shots(self, alias: str, data: str) -> Path:
         return self._report(alias, f"{data}-shots")
 
-    def left_out(self, alias: str) -> Path:
-        return self._report(alias, f"{POOLED}-left-out")
+    def left_out(self, alias: str) -> list[Path]:
+        return [self._report(alias, f"{POOLED}-left-out-{seed}") for seed in self.seeds]
 
     @property
     def whole(self) -> Path:
@@ -173,8 +173,9 @@ def measure(plan: Plan) -> None:
             if data != POOLED:
                 shots = ("--backbone", str(backbone.path), "--shots", str(N_SHOTS))
                 _evaluate(plan, "head", data, plan.shots(alias, data), *shots)
-        without = ("--backbone", str(backbone.path), "--leave-genre-out")
-        _evaluate(plan, "head", POOLED, plan.left_out(alias), *without)
+        for seed, report in zip(plan.seeds, plan.left_out(alias), strict=True):
+            without = ("--backbone", str(backbone.path), "--leave-genre-out", "--seed", str(seed))
+            _evaluate(plan, "head", POOLED, report, *without)
     sounds = [word for folder in plan.not_music for word in ("--not-music", str(folder))]
     _evaluate(plan, str(plan.model.path), POOLED, plan.whole, *sounds)
     path = ("--model", str(plan.model.path), "--music", str(plan.data / plan.sources[0]))
@@ -223,7 +224,7 @@ def collect(plan: Plan) -> dict[str, Any]:
         "unknown": _detected(
             ((alias, plan.left_out(alias)) for alias in plan.backbones), "unknown", _UNKNOWN
         ),
-        "nonmusic": _detected([(OURS, plan.whole)], "nonmusic", _NON_MUSIC),
+        "nonmusic": _detected([(OURS, [plan.whole])], "nonmusic", _NON_MUSIC),
         "speed": json.loads(plan.speed.read_text(encoding="utf-8")),
         "learning": json.loads(plan.learning.read_text(encoding="utf-8")),
     }
@@ -271,9 +272,9 @@ def _shots(plan: Plan, data: str) -> dict[str, Any]:
 
 
 def _detected(
-    reports: Iterable[tuple[str, Path]], key: str, methods: tuple[str, ...]
+    reports: Iterable[tuple[str, list[Path]]], key: str, methods: tuple[str, ...]
 ) -> dict[str, Any]:
-    found = {alias: numbers.detected(report, key, methods) for alias, report in reports}
+    found = {alias: numbers.detected(each, key, methods) for alias, each in reports}
     return {alias: each for alias, each in found.items() if each is not None}
 
 
