@@ -170,9 +170,13 @@ def _measure(
     chosen: configuration.Settings,
     quiet: bool,
 ) -> tuple[list[Evaluation], int]:
+    from earmark.models import bundle as bundles
+    from earmark.models import named
     from earmark.workflows.evaluate import evaluate_bundle
 
-    if learning.is_recipe(chosen.model):
+    # A name may be a model's and a recipe's; a recipe cannot be measured as it is.
+    folder = named.find(chosen.model, configuration.data_dir())
+    if learning.is_recipe(chosen.model) and not (folder / bundles.META_NAME).is_file():
         raise ConfigError(
             f"{chosen.model} is a recipe, which has to be trained to be measured",
             "add --cv or --protocol, or give a model's folder",
