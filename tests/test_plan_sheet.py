@@ -13,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.errors import ConfigError, LibraryError
-from earmark.library import Plan, TagMode, changes, export_csv, import_csv, make_plan
+from earmark.library import Plan, TagMode, changes, export_csv, make_plan, read_sheet
 from earmark.types import Decision, Tags, Track
 from tests.test_plan import ROCK, UNSURE, plan_of, track
+
+
+def import_csv(path: Path, tracks: list[Track], join: str | None = None) -> Plan:
+    return read_sheet(path).plan(tracks, join)
 
 
 def library() -> list[Track]:

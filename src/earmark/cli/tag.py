@@ -59,9 +59,8 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Plan genres for the tracks that have none; with --apply, write them. `undo` takes it back."""
-    from earmark.library import changes, check_new, export_csv, import_csv
-    from earmark.workflows.plan import plan_tags
-    from earmark.workflows.scan import scan
+    from earmark.library import changes, check_new, export_csv
+    from earmark.workflows.plan import import_plan, plan_tags
 
     if overwrite and append:
         raise typer.BadParameter("choose one of --overwrite and --append")
@@ -82,9 +81,7 @@ def command(
     )
     with options.open_catalogue() as catalogue:
         if import_ is not None:
-            _, n_skipped = follow(scan(root, catalogue), quiet=quiet)
-            plan = import_csv(import_, catalogue.tracks(root), join)
-            n_skipped += plan.counts()["error"]
+            flow = import_plan(root, import_, catalogue, join=join)
         else:
             bundle = options.open_bundle(chosen)
             flow = plan_tags(
@@ -97,7 +94,8 @@ def command(
                 n_workers=chosen.n_workers,
                 time_limit_s=chosen.time_limit_s,
             )
-            plan, n_skipped = follow(flow, quiet=quiet)
+        plan, n_skipped = follow(flow, quiet=quiet)
+        n_skipped += plan.counts()["error"]
         _print_plan(plan)
         if export is not None:
             export_csv(plan, export)

@@ -10,7 +10,7 @@ from earmark.library.plan import (
     is_wanted,
     make_plan,
 )
-from earmark.library.sheet import check_new, export_csv, import_csv
+from earmark.library.sheet import Sheet, check_new, export_csv, read_sheet
 from earmark.library.walk import AUDIO_EXTENSIONS, Found, WalkProblem, walk
 
 __all__ = [
@@ -20,14 +20,15 @@ __all__ = [
     "Found",
     "Plan",
     "PlanItem",
+    "Sheet",
     "Summary",
     "TagMode",
     "WalkProblem",
     "changes",
     "check_new",
     "export_csv",
-    "import_csv",
     "is_wanted",
     "make_plan",
+    "read_sheet",
     "walk",
 ]

@@ -79,49 +79,6 @@ def check_new(path: Path) -> None:
         raise ConfigError(f"{path} exists", "delete it, or choose another name")
 
 
-def import_csv(path: Path, tracks: Iterable[Track], join: str | None = None) -> Plan:
-    """Read a plan that a person has edited.
-
-    Parameters
-    ----------
-    path : Path
-        What `export_csv` wrote, edited.
-    tracks : iterable of Track
-        The library as it is now. Rows are matched by ``track_id`` as long as the path agrees, else
-        by path.
-    join : str, optional
-        See `PlanItem`.
-
-    Returns
-    -------
-    Plan
-        An item for each row. Rows that fit no track, or the same one twice, are errors that name
-        the line.
-
-    Raises
-    ------
-    ConfigError
-        The file cannot be read, or has no ``genre`` column, or neither ``track_id`` nor ``path``.
-    """
-    rows = list(_read(path))
-    find = _finder(rows, tracks)
-    lines: dict[int, int] = {}
-    items = []
-    for row in rows:
-        track = find(row)
-        if track is None:
-            problem = "no such file in the library, or more than one"
-        elif track.track_id in lines:
-            problem = f"the same file is on line {lines[track.track_id]} already"
-        else:
-            lines[track.track_id] = row.line
-            items.append(_item(row, track, join))
-            continue
-        stranger = track or Track(row.path, 0, 0, Tags())
-        items.append(blank_item(stranger, "error", f"line {row.line} of {path.name}: {problem}"))
-    return in_albums(items)
-
-
 @dataclass(frozen=True, slots=True)
 class _Row:
     """What matters of a line; cells are as they were before `_guarded`."""
@@ -135,6 +92,60 @@ class _Row:
     action: str
     confidence: float
     agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A plan that a person has edited, as `read_sheet` has read it."""
+
+    name: str
+    rows: tuple[_Row, ...]
+
+    def plan(self, tracks: Iterable[Track], join: str | None = None) -> Plan:
+        """What the table asks for.
+
+        Parameters
+        ----------
+        tracks : iterable of Track
+            The library as it is now. Rows are matched by ``track_id`` as long as the path agrees,
+            else by path.
+        join : str, optional
+            See `PlanItem`.
+
+        Returns
+        -------
+        Plan
+            An item for each row. Rows that fit no track, or the same one twice, are errors that
+            name the line.
+        """
+        find = _finder(self.rows, tracks)
+        lines: dict[int, int] = {}
+        items = []
+        for row in self.rows:
+            track = find(row)
+            if track is None:
+                problem = "no such file in the library, or more than one"
+            elif track.track_id in lines:
+                problem = f"the same file is on line {lines[track.track_id]} already"
+            else:
+                lines[track.track_id] = row.line
+                items.append(_item(row, track, join))
+                continue
+            stranger = track or Track(row.path, 0, 0, Tags())
+            reason = f"line {row.line} of {self.name}: {problem}"
+            items.append(blank_item(stranger, "error", reason))
+        return in_albums(items)
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Read what `export_csv` wrote and a person edited.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or has no ``genre`` column, or neither ``track_id`` nor ``path``.
+    """
+    return Sheet(path.name, tuple(_read(path)))
 
 
 def _cells(item: PlanItem) -> tuple[str, ...]:

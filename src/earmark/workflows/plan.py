@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from earmark.errors import FileError, TagError
-from earmark.library import Catalogue, Plan, TagMode, is_wanted, make_plan
+from earmark.library import Catalogue, Plan, TagMode, is_wanted, make_plan, read_sheet
 from earmark.models.bundle import Bundle
 from earmark.tags import check_writable
 from earmark.types import Decision, Track, VoteConfig
@@ -71,3 +72,28 @@ def plan_tags(
             else decide(outcome.probs.proba, bundle.meta.labels, vote)
         )
     return make_plan(tracks, decisions, mode, join)
+
+
+def import_plan(
+    root: str, path: Path, catalogue: Catalogue, *, join: str | None = None
+) -> Workflow[Plan]:
+    """Read a plan that a person has edited, scan the library, and plan that. Writes no music file.
+
+    Parameters
+    ----------
+    path : Path
+        See `earmark.library.read_sheet`.
+
+    Returns
+    -------
+    Plan
+        See `earmark.library.Sheet.plan`.
+
+    Raises
+    ------
+    ConfigError
+        The table cannot be read, or is none; nothing was scanned.
+    """
+    sheet = read_sheet(path)
+    yield from scan(root, catalogue)
+    return sheet.plan(catalogue.tracks(root), join)
