@@ -64,7 +64,7 @@ def test_a_label_that_they_lack_is_refused_with_those_they_have() -> None:
 
 def test_without_mirdata_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mirdata", None)
-    with pytest.raises(MissingExtraError, match=r"earmark\[mirdata\]"):
+    with pytest.raises(MissingExtraError, match=r"'\.\[mirdata\]'"):
         read("mirdata:gtzan_genre", "/nowhere")
 
 

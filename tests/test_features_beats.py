@@ -131,6 +131,6 @@ def test_what_makes_no_sense_is_refused(librosa: None) -> None:
 
 def test_without_librosa_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "find_spec", lambda library: None)
-    with pytest.raises(MissingExtraError, match=rf"earmark\[{features.EXTRA}\]"):
+    with pytest.raises(MissingExtraError, match=rf"'\.\[{features.EXTRA}\]'"):
         check(RECIPE)
     check(ListenConfig())

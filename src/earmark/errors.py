@@ -97,8 +97,8 @@ class MissingExtraError(EarmarkError):
     def __init__(self, module: str, extra: str) -> None:
         super().__init__(
             f"{module} is not installed",
-            f"install it with: pip install 'earmark[{extra}]', or from its source folder:"
-            f" pip install '.[{extra}]'",
+            # The constraints keep torch from bringing gigabytes of CUDA along.
+            f"in Earmark's source folder: pip install -c constraints.txt '.[{extra}]'",
         )
         self.module = module
         self.extra = extra

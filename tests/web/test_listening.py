@@ -210,4 +210,4 @@ def test_the_extra_is_named_where_it_is_missing() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 2
-    assert "earmark[web]" in done.stderr
+    assert "'.[web]'" in done.stderr

@@ -82,7 +82,10 @@ def command(
     config: options.Config = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train several recipes on the same tracks and put them side by side, honestly and not."""
+    """Train several recipes on the same tracks and put them side by side, honestly and not.
+
+    Needs earmark[report], and what the recipes need.
+    """
     from earmark.evaluation.comparison_report import complaints, write_comparison
     from earmark.evaluation.report import require_plots
     from earmark.training.caps import QUICK_TRACKS

@@ -94,7 +94,10 @@ def command(
     config: options.Config = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure a model on artists that it has not learned from, or a recipe by training it."""
+    """Measure a model on artists that it has not learned from, or a recipe by training it.
+
+    Needs earmark[report], and to train, what the recipe needs.
+    """
     from earmark.evaluation.report import require_plots, write_report
     from earmark.workflows.crossval import CrossRequest
     from earmark.workflows.learning_set import LabelRequest
