@@ -206,6 +206,18 @@ def test_tag_through_a_spreadsheet(library: Path, tmp_path: Path) -> None:
     assert mutagen.File(library / "four.m4a").tags["©gen"] == ["Polka", "Folk"]
 
 
+def test_a_song_that_took_a_planned_ones_place_is_left_alone(library: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "plan.csv"
+    earmark("tag", library, "--min-confidence", "0", "--export", sheet)
+    other = write(tmp_path / "other.m4a", synth("music", 5.0, seed=9), container="m4a").read_bytes()
+    (library / "four.m4a").write_bytes(other)
+    ran = earmark("tag", library, "--import", sheet, "--apply")
+    assert ran.code == 3
+    assert "2 files written" in ran.out
+    assert "it has changed since the plan was made (plan again)" in ran.out
+    assert (library / "four.m4a").read_bytes() == other
+
+
 def test_tag_overwrite_and_append_are_asked_for(library: Path) -> None:
     song = library / "First" / "two.flac"
     ran = earmark("tag", song, "--append", "--min-confidence", "0", "--apply")

@@ -66,10 +66,10 @@ def test_what_the_table_says(tmp_path: Path) -> None:
     assert (tmp_path / "plan.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert [row["track_id"] for row in rows] == ["1", "2", "3", "5"]  # "d" keeps its genre
     assert ",".join(rows[0]) == (
-        "path,artist,album,title,before,proposed,genre,confidence,agreement,action,track_id"
+        "path,artist,album,title,before,proposed,genre,confidence,agreement,action,track_id,audio_id"
     )
     assert "|".join(rows[0].values()) == (
-        "/m/a.mp3|'=HYPERLINK(1)|'-|'+1||Rock|Rock|0.800|0.900|fill|1"
+        "/m/a.mp3|'=HYPERLINK(1)|'-|'+1||Rock|Rock|0.800|0.900|fill|1|"
     )
     assert rows[1]["before"] == "(255)"
     assert rows[2]["path"] == r"/m/caf\xe9.mp3"
@@ -168,6 +168,21 @@ def test_either_of_path_and_number_is_enough(tmp_path: Path) -> None:
         slim = [{"genre": row["genre"], column: row[column]} for row in rows]
         write_rows(tmp_path / "slim.csv", slim)
         assert changes(import_csv(tmp_path / "slim.csv", tracks)) == changes(plan)
+
+
+def test_a_row_tells_the_recording_it_was_made_for(tmp_path: Path) -> None:
+    number = "12" * 7 + "e" + "3" * 17  # Excel would make 1.21E+30 of it
+    heard = dataclasses.replace(track("a.mp3", number=1), audio_id=number)
+    plan = plan_of(heard, track("b.mp3", number=2))
+    rows = written(tmp_path, plan)
+    assert [row["audio_id"] for row in rows] == [f"audio:{number}", ""]
+    path = tmp_path / "plan.csv"
+    now = [dataclasses.replace(t, audio_id="abc") for t in (heard, track("b.mp3", number=2))]
+    assert [item.audio_id for item in import_csv(path, now).items] == [number, "abc"]
+    for row in rows:
+        del row["audio_id"]
+    write_rows(path, rows)
+    assert [item.audio_id for item in import_csv(path, now).items] == ["abc", "abc"]
 
 
 def test_a_track_that_got_a_genre_since_keeps_it(tmp_path: Path) -> None:

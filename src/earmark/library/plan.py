@@ -55,6 +55,8 @@ class PlanItem:
     join : str or None
         Write several genres as one value, with this between them, for players that show but the
         first.
+    audio_id: str
+        See `Track`: the recording that the proposal is for; empty where none was listened to.
     """
 
     track_id: int
@@ -73,6 +75,7 @@ class PlanItem:
     agreement: float = 0.0
     runners_up: tuple[tuple[str, float], ...] = ()
     join: str | None = None
+    audio_id: str = ""
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -166,6 +169,7 @@ def blank_item(track: Track, action: Action, reason: str) -> PlanItem:
         before=track.tags.genres,
         action=action,
         reason=reason,
+        audio_id=track.audio_id,
     )
 
 

@@ -27,9 +27,10 @@ from earmark.types import Tags, Track
 
 COLUMNS = (
     *("path", "artist", "album", "title", "before", "proposed", "genre"),
-    *("confidence", "agreement", "action", "track_id"),
+    *("confidence", "agreement", "action", "track_id", "audio_id"),
 )
 _SEPARATOR = "; "
+_AUDIO = "audio:"  # before an audio_id, as a spreadsheet takes digits with an e for a number
 # What spreadsheets take for the start of a formula, and our own mark, so that it can come off.
 _GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
 _SEPARATOR_NOTE = re.compile(r'"?sep=.?"?[,;\t]*\r?\n', re.IGNORECASE)  # first line, for Excel
@@ -92,6 +93,7 @@ class _Row:
     action: str
     confidence: float
     agreement: float
+    audio_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,9 @@ class Sheet:
         Returns
         -------
         Plan
-            An item for each row. Rows that fit no track, or the same one twice, are errors that
-            name the line.
+            An item for each row, its ``audio_id`` that of the recording which the row was made
+            for, where the table tells: it is for the caller to compare. Rows that fit no track, or
+            the same one twice, are errors that name the line.
         """
         find = _finder(self.rows, tracks)
         lines: dict[int, int] = {}
@@ -153,7 +156,8 @@ def _cells(item: PlanItem) -> tuple[str, ...]:
     proposed = _SEPARATOR.join(item.genres)
     genres = (_SEPARATOR.join(item.before), proposed, proposed)
     numbers = (f"{item.confidence:.3f}", f"{item.agreement:.3f}")
-    return (*texts, *genres, *numbers, item.action, str(item.track_id))
+    audio_id = f"{_AUDIO}{item.audio_id}" if item.audio_id else ""
+    return (*texts, *genres, *numbers, item.action, str(item.track_id), audio_id)
 
 
 def _item(row: _Row, track: Track, join: str | None) -> PlanItem:
@@ -167,6 +171,7 @@ def _item(row: _Row, track: Track, join: str | None) -> PlanItem:
         mode = "fill" if is_missing([row.before]) else "overwrite"
     if mode == "fill" and not is_missing(track.tags.genres):
         return blank_item(track, "keep", "has a genre by now")
+    track = dataclasses.replace(track, audio_id=row.audio_id or track.audio_id)
     item = proposal(track, row.genres, mode, join)
     if row.proposed not in (None, row.genres):  # the numbers are the model's, the genre is not
         return item
@@ -227,6 +232,7 @@ def _row(line: int, row: dict[str, str]) -> _Row:
         action=row.get("action", "").lower(),
         confidence=_number(row.get("confidence", "")),
         agreement=_number(row.get("agreement", "")),
+        audio_id=row.get("audio_id", "").lower().removeprefix(_AUDIO),
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from earmark.errors import FileError, TagError
-from earmark.library import Catalogue, Plan, TagMode, is_wanted, make_plan, read_sheet
+from earmark.audio import audio_id
+from earmark.errors import AudioError, FileError, TagError
+from earmark.library import Catalogue, Plan, PlanItem, TagMode, is_wanted, make_plan, read_sheet
 from earmark.models.bundle import Bundle
 from earmark.tags import check_writable
 from earmark.types import Decision, Track, VoteConfig
 from earmark.voting import decide
-from earmark.workflows.events import FileSkipped, Workflow
+from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.judging import judge_all
 from earmark.workflows.scan import scan
 
@@ -65,13 +67,15 @@ def plan_tags(
         time_limit_s=time_limit_s,
         audio_ids={track.path: track.audio_id for track in wanted},
     )
+    heard: dict[str, str] = {}
     for path, outcome in judged.items():
-        decisions[path] = (
-            outcome.reason
-            if isinstance(outcome, FileError)
-            else decide(outcome.probs.proba, bundle.meta.labels, vote)
-        )
-    return make_plan(tracks, decisions, mode, join)
+        if isinstance(outcome, FileError):
+            decisions[path] = outcome.reason
+        else:
+            decisions[path] = decide(outcome.probs.proba, bundle.meta.labels, vote)
+            heard[path] = outcome.audio_id
+    known = (replace(track, audio_id=heard.get(track.path, track.audio_id)) for track in tracks)
+    return make_plan(known, decisions, mode, join)
 
 
 def import_plan(
@@ -87,7 +91,8 @@ def import_plan(
     Returns
     -------
     Plan
-        See `earmark.library.Sheet.plan`.
+        See `earmark.library.Sheet.plan`. Rows that were made for another recording than is in the
+        file by now are errors; those that do not tell the recording are taken as they are.
 
     Raises
     ------
@@ -96,4 +101,23 @@ def import_plan(
     """
     sheet = read_sheet(path)
     yield from scan(root, catalogue)
-    return sheet.plan(catalogue.tracks(root), join)
+    plan = sheet.plan(catalogue.tracks(root), join)
+    items = []
+    for n_done, item in enumerate(plan.items, start=1):
+        items.append(_compared(item, catalogue))
+        yield Progress("comparing", n_done, len(plan.items), item.path)
+    return Plan(tuple(items))
+
+
+def _compared(item: PlanItem, catalogue: Catalogue) -> PlanItem:
+    """The item, or an error if its file does not hold the recording that it was made for."""
+    if item.after == item.before or not item.audio_id:
+        return item
+    try:
+        known = catalogue.audio_id(item.path, item.size, item.mtime_ns)
+        if (known or audio_id(item.path)) == item.audio_id:
+            return item
+        reason = "it has changed since the plan was made (plan again)"
+    except AudioError as e:
+        reason = e.explanation
+    return replace(item, action="error", reason=reason, genres=(), confidence=0.0, agreement=0.0)
