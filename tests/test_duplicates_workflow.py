@@ -60,6 +60,29 @@ def test_a_person_sees_what_belongs_together(library: Path) -> None:
     assert "broken.mp3" in done.stderr
 
 
+def test_what_cannot_be_heard_is_named_once(library: Path) -> None:
+    (library / "empty.mp3").touch()
+    (library / "gone.flac").symlink_to("nowhere")
+    told = ran(library).stderr.splitlines()
+    assert told == [
+        f"skipped: {library}/gone.flac: broken link: No such file or directory",
+        f"skipped: {library}/broken.mp3: not a music file, or damaged beyond reading",
+        f"skipped: {library}/empty.mp3: empty file (zero bytes)",
+    ]
+
+
+def test_damaged_tags_hide_no_copy(library: Path) -> None:
+    content = bytearray((library / "song.mp3").read_bytes())
+    assert content.startswith(b"ID3")
+    content[3] = 9  # ID3v2.9, which there is not
+    (library / "untold.mp3").write_bytes(content)
+    done = ran(library, "--json")
+    found = json.loads(done.stdout)
+    copies = {Path(p[side]).name for p in found["pairs"] for side in "ab" if p["kind"] == "exact"}
+    assert copies == {"cöpy.mp3", "song.mp3", "untold.mp3"}
+    assert "untold.mp3" not in done.stderr
+
+
 def test_for_programs(library: Path) -> None:
     found = json.loads(ran(library, "--json").stdout)
     assert found["n_tracks"] == 4

@@ -34,15 +34,13 @@ def command(
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
-    with options.open_catalogue() as catalogue:
-        flow = duplicates(
-            root,
-            catalogue,
-            configuration.data_dir(),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
-        )
-        report, n_skipped = follow(flow, quiet=quiet)
+    flow = duplicates(
+        root,
+        configuration.data_dir(),
+        n_workers=chosen.n_workers,
+        time_limit_s=chosen.time_limit_s,
+    )
+    report, n_skipped = follow(flow, quiet=quiet)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
         json.dump({"n_tracks": len(report.paths), "pairs": _rows(report)}, sys.stdout, indent=2)

@@ -14,10 +14,9 @@ from earmark.datasets import join_groups
 from earmark.datasets.duplicates import DuplicatePair, find_duplicates
 from earmark.datasets.fingerprints import FingerprintStore, fingerprinted_ids
 from earmark.errors import FileError
-from earmark.library import Catalogue
+from earmark.library import WalkProblem, walk
 from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.pool import map_files
-from earmark.workflows.scan import scan
 
 _FLUSH_EVERY = 64
 
@@ -51,22 +50,27 @@ class DuplicateReport:
 
 def duplicates(
     root: str | os.PathLike[str],
-    catalogue: Catalogue,
     home: Path,
     *,
     n_workers: int,
     time_limit_s: float,
 ) -> Workflow[DuplicateReport]:
-    """Bring the catalogue up to date and compare all files below `root`, as `compare` does.
+    """Compare all files below `root`, as `compare` does. Tags are not read: damaged ones say
+    nothing of the sound.
 
     Raises
     ------
     LibraryError
-        `root` cannot be read, or catalogue or store not be used.
+        `root` cannot be read, or the store not be used.
     """
-    yield from scan(root, catalogue)
-    # What is wrong with a file's tags says nothing of its sound.
-    paths = [track.path for track in catalogue.tracks(root)]
+    yield Progress("looking", 0, None, "")
+    paths = []
+    for found in walk(root):
+        if isinstance(found, WalkProblem):
+            yield FileSkipped(found.path, found.reason)
+        else:
+            paths.append(found.path)
+    paths.sort(key=os.fsencode)
     return (yield from compare(paths, home, n_workers=n_workers, time_limit_s=time_limit_s))
 
 
@@ -121,7 +125,7 @@ def _take_all(
     try:
         for n_done, (path, outcome) in enumerate(outcomes, start=1):
             if isinstance(outcome, FileError):
-                yield FileSkipped(path, str(outcome))
+                yield FileSkipped(path, outcome.reason)
             elif isinstance(outcome, str):
                 ids[path] = outcome
             else:
