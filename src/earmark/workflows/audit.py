@@ -19,10 +19,11 @@ from earmark.features.traits import suspicion
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
+from earmark.workflows.choosing import choose
 from earmark.workflows.events import FileSkipped, Note, Workflow
 from earmark.workflows.hearing import hear_all
 from earmark.workflows.judging import judge_all
-from earmark.workflows.learning_set import LabelRequest, choose, gather, short_hash
+from earmark.workflows.learning_set import LabelRequest, gather, short_hash
 from earmark.workflows.train_head import open_backbone, require_head
 
 T = TypeVar("T")

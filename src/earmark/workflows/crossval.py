@@ -24,6 +24,7 @@ from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.types import FloatArray
 from earmark.workflows import runfolder
+from earmark.workflows.choosing import choose
 from earmark.workflows.evaluate import (
     Answers,
     Subject,
@@ -36,7 +37,7 @@ from earmark.workflows.evaluate import (
 )
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.imitating import key_of
-from earmark.workflows.learning_set import Example, choose, gather
+from earmark.workflows.learning_set import Example, gather
 from earmark.workflows.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.workflows.train import FORMAT, TrainRequest, train
 from earmark.workflows.train_head import open_backbone

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from earmark.datasets import FROM_CATALOGUE, PARTS, SLICE_LEAK, LabelledTrack, leaks, read
 from earmark.datasets.sample import sample
 from earmark.errors import DataError
-from earmark.genres.labels import LabelChoice, choose_labels, choose_values
+from earmark.genres.labels import LabelChoice
 from earmark.library import Catalogue
 from earmark.types import Track
+from earmark.workflows.choosing import choose, describe, without_tracks
 from earmark.workflows.duplicates import compare
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import Store, hear_all
@@ -173,8 +174,8 @@ def assemble(
     tracks = yield from gather(request, catalogue)
     choice = choose(tracks, request)
     labels = tuple(sorted(choice.counts))
-    yield Note(_describe_choice(choice))
-    missing = _without_tracks(tracks, request)
+    yield Note(describe(choice))
+    missing = without_tracks(tracks, request)
     if missing:
         yield Note(f"no track is of {', '.join(missing)}, which --only asks for")
     pairs = zip(tracks, choice.labels, strict=True)
@@ -237,59 +238,6 @@ def gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[Labelle
     for note in collection.notes:
         yield Note(note)
     return collection.tracks
-
-
-def choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoice:
-    """One label a track, as the request has it.
-
-    Raises
-    ------
-    DataError
-        If fewer than two are left.
-    """
-    values = [track.values for track in tracks]
-    common: dict[str, Any] = {
-        "merges": request.merges,
-        "min_tracks": request.min_tracks,
-        "only": request.only,
-    }
-    if request.field == "genre":
-        choice = choose_labels(values, roll_up=request.roll_up, **common)
-    else:
-        choice = choose_values(values, **common)
-    choice = _leave_out(choice, request.without)
-    if len(choice.counts) < 2:
-        left = _listed(choice.counts) or "none"
-        rare = f"; too rare: {_listed(choice.dropped)}" if choice.dropped else ""
-        missing = ", ".join(_without_tracks(tracks, request))
-        none = f"; none is of {missing}, which --only asks for" if missing else ""
-        raise DataError(
-            f"{len(tracks)} tracks, {choice.n_unlabelled} of them unlabelled, leave fewer than two"
-            f" genres with {request.min_tracks} tracks or more: {left}{rare}{none}",
-            "label more tracks, lower --min-tracks, or join genres with --merge or --roll-up",
-        )
-    return choice
-
-
-def _leave_out(choice: LabelChoice, genres: Sequence[str]) -> LabelChoice:
-    counts = {label: n for label, n in choice.counts.items() if label not in genres}
-    return dataclasses.replace(
-        choice,
-        labels=tuple(label if label in counts else None for label in choice.labels),
-        counts=counts,
-        n_left_out=choice.n_left_out + sum(choice.counts.values()) - sum(counts.values()),
-    )
-
-
-def _without_tracks(tracks: Sequence[LabelledTrack], request: LabelRequest) -> list[str]:
-    """Those names that `only` gives and no track has."""
-    values = [track.values for track in tracks]
-    choose_from = choose_labels if request.field == "genre" else choose_values
-    return [
-        name
-        for name in request.only
-        if not choose_from(values, merges=request.merges, only=(name,)).counts
-    ]
 
 
 _Row: TypeAlias = tuple[LabelledTrack, str, str]
@@ -362,15 +310,6 @@ def _split_by_slice(
     return examples
 
 
-def _describe_choice(choice: LabelChoice) -> str:
-    lines = [f"{sum(choice.counts.values())} tracks to learn from: {_listed(choice.counts)}"]
-    if choice.dropped:
-        lines.append(f"too few tracks, left out: {_listed(choice.dropped)}")
-    if choice.n_ambiguous:
-        lines.append(f"{choice.n_ambiguous} tracks have two of these genres and are left out")
-    return "\n".join(lines)
-
-
 def _describe_split(learning_set: LearningSet) -> str:
     sizes = ", ".join(f"{len(learning_set.part(name))} {name}" for name in PARTS)
     split = f"split by {learning_set.split_by}: {sizes}" if learning_set.split_by else "not split"
@@ -386,7 +325,3 @@ def _describe_split(learning_set: LearningSet) -> str:
     )
     leaks = "".join(f"\nthis split leaks: {leak}" for leak in learning_set.leaks)
     return f"{split}{doubles}{near}{leaks}"
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} ({n})" for name, n in counts.items())
