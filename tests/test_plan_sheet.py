@@ -160,6 +160,29 @@ def test_rows_of_another_catalogue_go_by_path(tmp_path: Path) -> None:
     assert changes(import_csv(tmp_path / "plan.csv", renumbered)) == changes(plan)
 
 
+def test_paths_are_exact(tmp_path: Path) -> None:
+    names = ("a  b.mp3", "a b.mp3", "a\nb\r.mp3", " c.mp3 ")
+    tracks = [track(name, number=i) for i, name in enumerate(names, start=1)]
+    rows = written(tmp_path, plan_of(*tracks))
+    assert [row["path"] for row in rows] == [t.path for t in tracks]
+    for row, genre in zip(rows, "ABCD", strict=True):
+        row["genre"] = genre
+        del row["track_id"]
+    path = tmp_path / "plan.csv"
+    write_rows(path, rows)
+    back = changes(import_csv(path, tracks))
+    assert [(c.path, *c.after) for c in back] == [
+        (t.path, genre) for t, genre in zip(tracks, "ABCD", strict=True)
+    ]
+
+
+def test_spaces_lost_by_a_spreadsheet_do_not_lose_the_row(tmp_path: Path) -> None:
+    tracks = [track("a  b\n.mp3", number=1), track(" c.mp3 ", number=2)]
+    path = tmp_path / "plan.csv"
+    write_rows(path, [{"path": p, "genre": "Rock"} for p in ("/m/a b .mp3 ", "/m/ c.mp3")])
+    assert [c.path for c in changes(import_csv(path, tracks))] == [t.path for t in tracks]
+
+
 def test_either_of_path_and_number_is_enough(tmp_path: Path) -> None:
     tracks = library()
     plan = plan_of(*tracks)

@@ -2,8 +2,9 @@
 
 Written as CSV in UTF-8 with a byte order mark, without which Excel takes it for another encoding.
 Read with whatever Excel and LibreOffice make of it: other delimiters and encodings, columns moved,
-added or removed. Bytes of a path that are no text are written as ``\\xNN``. A cell that a
-spreadsheet would take for a formula gets a leading apostrophe, which is taken off again.
+added or removed. Paths are exact, but for bytes that are no text, which are written as ``\\xNN``;
+other texts are brought to one line. A cell that a spreadsheet would take for a formula gets a
+leading apostrophe, which is taken off again.
 """
 
 from __future__ import annotations
@@ -152,12 +153,12 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _cells(item: PlanItem) -> tuple[str, ...]:
-    texts = (item.path, item.artist, item.album, item.title)
     proposed = _SEPARATOR.join(item.genres)
-    genres = (_SEPARATOR.join(item.before), proposed, proposed)
+    before = _SEPARATOR.join(item.before)
+    texts = map(_one_line, (item.artist, item.album, item.title, before, proposed, proposed))
     numbers = (f"{item.confidence:.3f}", f"{item.agreement:.3f}")
     audio_id = f"{_AUDIO}{item.audio_id}" if item.audio_id else ""
-    return (*texts, *genres, *numbers, item.action, str(item.track_id), audio_id)
+    return (_shown(item.path), *texts, *numbers, item.action, str(item.track_id), audio_id)
 
 
 def _item(row: _Row, track: Track, join: str | None) -> PlanItem:
@@ -181,14 +182,14 @@ def _item(row: _Row, track: Track, join: str | None) -> PlanItem:
 def _finder(rows: Iterable[_Row], tracks: Iterable[Track]) -> Callable[[_Row], Track | None]:
     """What finds a row's track; of `tracks`, only those are kept that rows may mean."""
     ids = {row.track_id for row in rows}
-    paths = {row.path for row in rows}
+    paths = {_one_line(row.path) for row in rows}
     by_id: dict[int, Track] = {}
     by_path: dict[str, list[Track]] = {}
     for track in tracks:
         if track.track_id in ids:
             by_id[track.track_id] = track
-        if _shown(track.path) in paths:
-            by_path.setdefault(_shown(track.path), []).append(track)
+        if _one_line(track.path) in paths:
+            by_path.setdefault(_one_line(track.path), []).append(track)
 
     def find(row: _Row) -> Track | None:
         track = by_id.get(row.track_id)
@@ -196,7 +197,9 @@ def _finder(rows: Iterable[_Row], tracks: Iterable[Track]) -> Callable[[_Row], T
         # spreadsheet without Unicode has put "?" for some letters of it.
         if track is not None and _letters(row.path) in ("", _letters(_shown(track.path))):
             return track
-        namesakes = by_path.get(row.path, [])
+        # Nor do all spreadsheets keep line breaks and spaces as they were.
+        alike = by_path.get(_one_line(row.path), [])
+        namesakes = [track for track in alike if _shown(track.path) == row.path] or alike
         return namesakes[0] if len(namesakes) == 1 else None
 
     return find
@@ -213,7 +216,8 @@ def _read(path: Path) -> Iterator[_Row]:
         for cells in reader:
             if reader.line_num == 1 or not any(cells):
                 continue
-            row = {name: cells[i].strip() for name, i in columns.items() if i < len(cells)}
+            row = {name: cells[i] for name, i in columns.items() if i < len(cells)}
+            row |= {name: cell.strip() for name, cell in row.items() if name != "path"}
             line = n_before + reader.line_num
             yield _row(line, {name: _unguarded(cell) for name, cell in row.items()})
     except csv.Error as e:
@@ -284,8 +288,7 @@ def _header(path: Path, text: str) -> tuple[str, dict[str, int]]:
 
 
 def _guarded(text: str) -> str:
-    shown = _shown(text)
-    return f"'{shown}" if shown.startswith(_GUARDED) else shown
+    return f"'{text}" if text.startswith(_GUARDED) else text
 
 
 def _unguarded(cell: str) -> str:
@@ -293,9 +296,13 @@ def _unguarded(cell: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text as any program can read it: undecodable bytes as ``\\xNN``, one line, no NUL."""
+    """Text as any program can read it: undecodable bytes as ``\\xNN``, no NUL."""
     readable = _SURROGATE.sub(lambda c: f"\\x{ord(c[0]) & 0xFF:02x}", text)
-    return " ".join(readable.replace("\0", " ").split())
+    return readable.replace("\0", " ")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_shown(text).split())
 
 
 def _letters(shown: str) -> str:
