@@ -131,6 +131,22 @@ def test_a_folder_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.Monkey
     assert named.find(str(own.path), home) == own.path
 
 
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_a_known_model_that_was_not_added_is_told_from_one_that_there_is_not(
+    name: str, tmp_path: Path
+) -> None:
+    verbs = (
+        ("classify", tmp_path, "--model", name),
+        ("evaluate", name, tmp_path),
+        ("evaluate", name, tmp_path, "--cv", "2"),
+        ("train", tmp_path, "--recipe", "head", "--backbone", name, "--out", tmp_path / "out"),
+    )
+    for verb in verbs:
+        ran = earmark(*verb)
+        assert ran.code == 1
+        assert f"add it first: `earmark models add {name}`" in ran.err, verb
+
+
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "-x", "a b"])
 def test_what_is_no_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no name"):
@@ -158,6 +174,9 @@ def test_a_named_model_is_listed_used_and_removed(earmark_home: Path, tmp_path: 
     assert leftovers(earmark_home) == []
     gone = earmark("models", "remove", "mine")
     assert (gone.code, "no model called mine" in gone.err) == (2, True)
+    kept = earmark("models", "remove", named.SHIPPED)
+    assert kept.code == 2
+    assert kept.err == "earmark: ear comes with Earmark and cannot be removed\n"
 
 
 def test_a_damaged_model_is_listed_with_the_reason(earmark_home: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from earmark.errors import BundleError, ConfigError
 from earmark.models.bundle import META_NAME, check_target
+from earmark.models.foreign.sources import SOURCES
 
 SHIPPED = "ear"
 """Name of the model that comes with the package."""
@@ -43,6 +44,11 @@ def find(model: str, data_dir: Path) -> Path:
     A folder that holds a model comes before a model of that name, and one that was added before
     the one that comes with the package. Where there is none of these, the path is given back as it
     is, for whoever opens it to complain about.
+
+    Raises
+    ------
+    BundleError
+        If it is one of the `SOURCES` and was not added yet.
     """
     given = Path(model).expanduser()
     if (given / META_NAME).is_file() or not _NAME.fullmatch(model):
@@ -50,6 +56,10 @@ def find(model: str, data_dir: Path) -> Path:
     named = folder_of(model, data_dir)
     if (named / META_NAME).is_file():
         return named
+    if model in SOURCES:
+        raise BundleError(
+            f"the model {model} is not here yet", f"add it first: `earmark models add {model}`"
+        )
     return shipped_model() if model == SHIPPED else given
 
 
@@ -66,10 +76,12 @@ def remove(name: str, data_dir: Path) -> Path:
     BundleError
         If the folder holds other things too, or cannot be deleted.
     ConfigError
-        If there is no model of that name.
+        If there is no model of that name, or none but the one that comes with the package.
     """
     folder = folder_of(name, data_dir)
     if name not in names(data_dir):
+        if name == SHIPPED:
+            raise ConfigError(f"{name} comes with Earmark and cannot be removed")
         known = ", ".join(names(data_dir)) or "none"
         raise ConfigError(f"there is no model called {name}", f"there are: {known}")
     check_target(folder, f"move what else is there away, or delete {folder} yourself")

@@ -20,7 +20,6 @@ from earmark.models import bundle as bundles
 from earmark.models import named
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.models.foreign.sources import SOURCES
 from earmark.training.recipe import TrainingRecipe
 from earmark.types import FloatArray
 from earmark.workflows.events import Note, Workflow
@@ -72,8 +71,10 @@ def open_teacher(model: str, data_dir: Path, called: str, hint: str) -> Bundle:
     BundleError
         If it cannot be used; with `hint`, where one of the `SOURCES` was not added.
     """
-    if model in SOURCES and not (named.find(model, data_dir) / bundles.META_NAME).is_file():
-        raise BundleError(f"{called} {model} is not here yet", hint)
+    try:
+        named.find(model, data_dir)
+    except BundleError as e:
+        raise BundleError(f"{called} {model} is not here yet", hint) from e
     return open_backbone(model, data_dir)
 
 
