@@ -31,7 +31,7 @@ def judged(
         logits[:, genre] += skill
         exp = np.exp(logits)
         probas.append((exp / exp.sum(axis=1, keepdims=True)).astype(np.float32))
-    artists = [f"artist {i % n_artists}" for i in range(n_tracks)]
+    artists = [f"artist:{i % n_artists}" for i in range(n_tracks)]
     return Judged.by_vote(
         probas, reference, artists, labels, vote or VoteConfig(min_confidence=0.5)
     )

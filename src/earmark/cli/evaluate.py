@@ -294,7 +294,7 @@ def _print(evaluations: list[Evaluation]) -> None:
         table.add_row(
             cell(found.protocol),
             str(found.n_tracks),
-            str(found.n_groups),
+            str(found.n_artists),
             _score(found.slice["accuracy"]),
             _score(found.track["accuracy"]),
             _score(found.track["macro_f1"]),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -114,10 +115,15 @@ def command(
     low, high = scores["accuracy_interval_95"]
     console = out()
     console.print(
-        f"{scores['n_tracks']} test tracks by {scores['n_groups']} artists not trained on:"
-        f" {scores['accuracy']:.1%} right (95 % interval {low:.1%} to {high:.1%}),"
+        f"{tested_on(scores, report.bundle.meta.data['leaks'])}: {scores['accuracy']:.1%} right"
+        f" (95 % interval {low:.1%} to {high:.1%}),"
         f" the commonest genre {scores['majority_baseline']:.1%}"
     )
+    if scores["n_artist_unknown"]:
+        console.print(
+            "others by the same unknown artists may have been learned from, and the score may be"
+            " too good"
+        )
     if scores["precision_when_answered"] is not None:
         console.print(
             f'saying "I don\'t know" to {1 - scores["answered"]:.0%} of them,'
@@ -137,3 +143,13 @@ def command(
         raise typer.Exit(130)
     if n_skipped:
         raise typer.Exit(3)
+
+
+def tested_on(scores: Mapping[str, Any], leaks: Sequence[str]) -> str:
+    """How many tracks the scores are of, and by whom as far as that is known."""
+    n_tracks, n_unknown = scores["n_tracks"], scores["n_artist_unknown"]
+    by = f"by {scores['n_artists']} artists{'' if leaks else ' not trained on'}"
+    if not n_unknown:
+        return f"{n_tracks} test tracks {by}"
+    known = f" {n_tracks - n_unknown} of them {by}," if n_unknown < n_tracks else ""
+    return f"{n_tracks} test tracks,{known} the artist of {n_unknown} of them not known"

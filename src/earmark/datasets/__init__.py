@@ -20,7 +20,7 @@ from earmark.datasets.splits import (
     join_groups,
     random_split,
 )
-from earmark.datasets.tracks import GroupBy, LabelledTrack, present
+from earmark.datasets.tracks import GroupBy, LabelledTrack, is_artist, present
 
 __all__ = [
     "FROM_CATALOGUE",
@@ -37,6 +37,7 @@ __all__ = [
     "grouped_folds",
     "grouped_split",
     "groups_for",
+    "is_artist",
     "join_groups",
     "leaks",
     "present",

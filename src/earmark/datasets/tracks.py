@@ -15,6 +15,7 @@ GroupBy = Literal["artist", "album", "track"]
 _NOBODY = frozenset(
     {"", "various", "various artists", "va", "v.a.", "unknown", "unknown artist", "[unknown]"}
 )
+_ARTIST = "artist:"
 # What follows names guests.
 _GUESTS = re.compile(r"[\s(\[]+(?:feat|ft|featuring)\b\.?.*")
 
@@ -66,7 +67,7 @@ class LabelledTrack:
     def _artist_group(self) -> str:
         for name in (fold_artist(self.artist), fold_artist(self.album_artist)):
             if name not in _NOBODY:
-                return f"artist:{name}"
+                return f"{_ARTIST}{name}"
         return ""
 
     def _album_group(self) -> str:
@@ -74,6 +75,11 @@ class LabelledTrack:
         if not album:
             return ""
         return f"album:{album}" if by in _NOBODY else f"album:{album} by {by}"
+
+
+def is_artist(group: str) -> bool:
+    """Whether a group, by `LabelledTrack.group`, is an artist: not so where none is known."""
+    return group.startswith(_ARTIST)
 
 
 def fold_artist(name: str) -> str:

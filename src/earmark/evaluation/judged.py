@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.datasets import is_artist
 from earmark.types import FloatArray, VoteConfig
 from earmark.voting import decide
 
@@ -24,7 +25,7 @@ class Judged:
         Slice probabilities, one array a track.
     reference : ndarray of int, shape (n_tracks,)
     groups : sequence of str, length n_tracks
-        Artists.
+        Artists; where one is not known, what `earmark.datasets.LabelledTrack.group` has instead.
     proba : ndarray, shape (n_tracks, n_classes)
         The track's own probabilities.
     estimated : ndarray of int, shape (n_tracks,)
@@ -84,3 +85,13 @@ class Judged:
             confidence=np.concatenate([part.confidence for part in parts]),
             answered=np.concatenate([part.answered for part in parts]),
         )
+
+    def artists(self, genre: int | None = None) -> set[str]:
+        """Known artists of the tracks, or of those of one genre."""
+        pairs = zip(self.groups, self.reference, strict=True)
+        return {g for g, of in pairs if is_artist(g) and genre in (None, of)}
+
+    def n_artist_unknown(self, paths: Sequence[str] = ()) -> int:
+        """Tracks whose artist is not known; by its path, one that was judged twice counts once."""
+        pairs = zip(paths or range(len(self.groups)), self.groups, strict=True)
+        return len({name for name, group in pairs if not is_artist(group)})

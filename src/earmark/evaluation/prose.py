@@ -104,7 +104,7 @@ def _comparison(evaluations: Sequence[Evaluation]) -> Iterator[Block]:
             (
                 f"{row['name']}, {row['protocol']}{' (leaks)' if row['leak'] else ''}",
                 str(row["n_tracks"]),
-                str(row["n_groups"]),
+                str(row["n_artists"]),
                 shown(row["slice_accuracy"]),
                 shown(row["accuracy"]),
                 shown(row["macro_f1"]),
@@ -118,9 +118,12 @@ def _comparison(evaluations: Sequence[Evaluation]) -> Iterator[Block]:
 
 def _measured(e: Evaluation) -> Iterator[Block]:
     yield Heading(2, f"{e.name}, protocol {e.protocol}")
+    n_known = e.n_tracks - e.n_artist_unknown
+    by = f"by {e.n_artists} artists"
+    if e.n_artist_unknown:
+        by = f"of unknown artists{f', but for {n_known} {by}' if n_known else ''}"
     yield Paragraph(
-        f"Measured on {e.n_tracks} tracks ({e.n_slices} slices) by {e.n_groups} artists, of"
-        f" {len(e.labels)} genres."
+        f"Measured on {e.n_tracks} tracks ({e.n_slices} slices) {by}, of {len(e.labels)} genres."
     )
     if e.draws:
         yield Paragraph(
@@ -131,7 +134,10 @@ def _measured(e: Evaluation) -> Iterator[Block]:
         )
     yield Paragraph(_sentence(f"Data: {e.data}"))
     known = PROTOCOLS.get(e.protocol)
-    protocol = _sentence(f"Protocol: {e.protocol}{f', {known.what}' if known else ''}")
+    what = f", {known.what}" if known else ""
+    if what and e.n_artist_unknown and not e.leak:
+        what += ", where the artist is known"
+    protocol = _sentence(f"Protocol: {e.protocol}{what}")
     yield Paragraph(f"{protocol} {_sentence(f'Split: {e.split}')}" if e.split else protocol)
     for warning in e.warnings:
         yield Notice(_sentence(warning))
@@ -173,7 +179,7 @@ def _genres(e: Evaluation, number: int) -> Iterator[Block]:
     for genre, scores in e.per_genre.items():
         recall = scores["recall"]
         figures = (shown(scores["precision"]), shown(recall), shown(scores["f1"]))
-        rows.append((genre, str(recall.n), str(recall.n_groups), *figures))
+        rows.append((genre, str(recall.n), str(e.artists_per_genre[genre]), *figures))
     yield Table(("genre", "tracks", "artists", "precision", "recall", "F1"), tuple(rows))
     yield Image(picture_file(number, "genres"), "Precision and recall of each genre")
     yield Image(
@@ -254,7 +260,8 @@ def _glossary() -> Iterator[Block]:
     for text in (
         "Parentheses hold 95 % intervals, in per cent. They are bootstrap intervals resampled by"
         " whole artists, since tracks of one artist are alike: they say what other artists could"
-        " have given. One artist alone says nothing about others, so the interval is 0–100.",
+        " have given. One artist alone says nothing about others, so the interval is 0–100. Where"
+        " the artist is not known, the album, the folder or the track itself stands for it.",
         "Accuracy is the share of right answers. Precision of a genre is the share of right ones"
         " among answers that name it, recall the share of its tracks that are found, F1 the"
         " harmonic mean of the two. Macro-F1 is the mean F1 of the genres, each counting as much"

@@ -97,6 +97,9 @@ class Evaluation:
         `PROTOCOLS`, or the data set's own), and details of it (folds, seed); `split` may be empty.
     labels : tuple of str
     n_tracks, n_slices, n_groups : int
+        The group of a track whose artist is not known is its album, its folder, or it alone.
+    n_artists, n_artist_unknown : int
+        Artists among the groups, and tracks whose artist is not known.
     track : dict of str to Score
         ``accuracy``, ``macro_f1``, ``top_2_accuracy``, ``expected_calibration_error``, ``aurc``,
         ``answered`` and ``precision_when_answered``.
@@ -104,6 +107,7 @@ class Evaluation:
         ``accuracy``, ``macro_f1``, ``top_2_accuracy``.
     per_genre : dict of str to dict of str to Score
         ``precision``, ``recall`` and ``f1`` of tracks by genre.
+    artists_per_genre : dict of str to int
     baselines : dict of str to float
         What guessing gets: ``majority`` and ``chance`` accuracy; what the other scores would be
         for honest confidences (``calibration_error_if_calibrated``) and for confidences that say
@@ -136,9 +140,12 @@ class Evaluation:
     n_tracks: int
     n_slices: int
     n_groups: int
+    n_artists: int
+    n_artist_unknown: int
     track: dict[str, Score]
     slice: dict[str, Score]
     per_genre: dict[str, dict[str, Score]]
+    artists_per_genre: dict[str, int]
     baselines: dict[str, float]
     confusion: NDArray[np.int64]
     answers: NDArray[np.int64]
@@ -235,6 +242,8 @@ def evaluate(
         n_tracks=len(reference),
         n_slices=len(slice_proba),
         n_groups=bootstrap.n_groups,
+        n_artists=len(judged.artists()),
+        n_artist_unknown=judged.n_artist_unknown(paths),
         track={
             **metrics.evaluate(reference, estimated, judged.proba, groups, bootstrap),
             **reliability.evaluate(judged.confidence, correct, groups, bootstrap),
@@ -250,6 +259,7 @@ def evaluate(
             bootstrap,
         ),
         per_genre=dict(zip(labels, per_class, strict=True)),
+        artists_per_genre={label: len(judged.artists(i)) for i, label in enumerate(labels)},
         baselines={
             "majority": float(np.bincount(reference).max() / len(reference)),
             "chance": 1 / n_classes,
@@ -298,11 +308,19 @@ def _warnings(evaluation: Evaluation) -> list[str]:
             f"this protocol leaks: {evaluation.leak}, so the scores say less about new music than"
             " they seem to"
         )
+    elif evaluation.n_artist_unknown:
+        said.append(
+            f"the artist of {evaluation.n_artist_unknown} tracks is not known: others by the same"
+            " artists may have been learned from, and the scores may be too good"
+        )
+    one, several = "artist", "artists"
+    if evaluation.n_artist_unknown:
+        one, several = "artist (or album, or folder)", "artists (or albums, or folders)"
     if evaluation.n_groups < 2:
-        said.append("all tracks are by one artist: nothing is known about others")
+        said.append(f"all tracks are by one {one}: nothing is known about others")
     elif evaluation.n_groups < FEW_GROUPS:
         said.append(
-            f"only {evaluation.n_groups} artists: the intervals are narrower than they should be"
+            f"only {evaluation.n_groups} {several}: the intervals are narrower than they should be"
         )
     recalls = {genre: scores["recall"] for genre, scores in evaluation.per_genre.items()}
     absent = [genre for genre, recall in recalls.items() if recall.n == 0]
@@ -310,7 +328,7 @@ def _warnings(evaluation: Evaluation) -> list[str]:
         said.append(f"no track of {', '.join(absent)}: macro-F1 leaves the genre out")
     lonely = [genre for genre, recall in recalls.items() if recall.n and recall.n_groups == 1]
     if lonely and evaluation.n_groups > 1:
-        said.append(f"one artist only for {', '.join(lonely)}: its recall is that artist's")
+        said.append(f"one {one} only for {', '.join(lonely)}: its recall is that one's")
     if evaluation.track["accuracy"].low <= evaluation.baselines["majority"]:
         said.append("not shown to be better than always giving the commonest genre")
     return said
@@ -322,8 +340,9 @@ def compare(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``name``, ``data``, ``protocol``, ``leak`` (str), ``n_tracks``, ``n_slices``, ``n_groups``
-        (int), ``majority`` (float), ``slice_accuracy``, ``accuracy``, ``macro_f1`` (Score).
+        ``name``, ``data``, ``protocol``, ``leak`` (str), ``n_tracks``, ``n_slices``, ``n_groups``,
+        ``n_artists`` (int), ``majority`` (float), ``slice_accuracy``, ``accuracy``, ``macro_f1``
+        (Score).
     """
     return [
         {
@@ -334,6 +353,7 @@ def compare(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
             "n_tracks": e.n_tracks,
             "n_slices": e.n_slices,
             "n_groups": e.n_groups,
+            "n_artists": e.n_artists,
             "majority": e.baselines["majority"],
             "slice_accuracy": e.slice["accuracy"],
             "accuracy": e.track["accuracy"],

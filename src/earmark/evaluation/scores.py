@@ -46,7 +46,7 @@ def score(
         Slice probabilities, one array a track.
     reference : sequence of int, length n_tracks
     groups : sequence of str, length n_tracks
-        Artists, for the intervals.
+        Artists, for the intervals, as `earmark.datasets.LabelledTrack.group` names them.
     labels : sequence of str, length n_classes
     vote : VoteConfig
         `accuracy` and `macro_f1` are measured without its thresholds (an answer for every
@@ -68,6 +68,8 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "n_tracks": evaluation.n_tracks,
         "n_groups": evaluation.n_groups,
+        "n_artists": evaluation.n_artists,
+        "n_artist_unknown": evaluation.n_artist_unknown,
         "n_slices": evaluation.n_slices,
         "slice_accuracy": _share(evaluation.slice["accuracy"].value),
         "accuracy": _share(track["accuracy"].value),

@@ -13,7 +13,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.datasets import FROM_CATALOGUE, PARTS, SLICE_LEAK, LabelledTrack, leaks, read
+from earmark.datasets import (
+    FROM_CATALOGUE,
+    PARTS,
+    SLICE_LEAK,
+    LabelledTrack,
+    is_artist,
+    leaks,
+    read,
+)
 from earmark.datasets.sample import sample
 from earmark.errors import DataError
 from earmark.genres.labels import LabelChoice
@@ -130,6 +138,7 @@ class LearningSet:
             parts[name] = {
                 "n_tracks": len(chosen),
                 "n_groups": len({e.group for e in chosen}),
+                "n_artists": len({e.group for e in chosen if is_artist(e.group)}),
                 "genres": {label: genres[label] for label in self.labels},
             }
         return {

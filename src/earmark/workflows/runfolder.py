@@ -155,6 +155,9 @@ def write_results(
         # Only what was kept whole: a picture has no room for the details that follow.
         kept_whole = re.split(r" \(|,", learning_set.split_by)[0]
         title = f"{scores.summary['n_tracks']} test tracks, split by {kept_whole}"
+        n_unknown = scores.summary["n_artist_unknown"]
+        if n_unknown and kept_whole == "artist":
+            title += f", {n_unknown} of unknown artist"
         picture = run_dir / "confusion.png"
         plots.confusion_matrix(picture, scores.counts, learning_set.labels, title)
         if history:
