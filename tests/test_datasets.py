@@ -215,14 +215,6 @@ def test_sources_from_the_catalogue(tmp_path: Path) -> None:
     assert found.notes == ()
 
 
-def test_unknown_artists_are_pointed_out(tmp_path: Path) -> None:
-    for name in ("1.mp3", "2.mp3"):
-        (tmp_path / name).touch()
-    (tmp_path / "m.csv").write_text("path,genre,artist\n1.mp3,Rock,A\n2.mp3,Rock,\n")
-    (note,) = read(str(tmp_path / "m.csv"), tmp_path).notes
-    assert note.startswith("the artist of 1 of 2 tracks is not known")
-
-
 @pytest.mark.parametrize(
     ("source", "field", "reason"),
     [

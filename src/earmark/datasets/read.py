@@ -42,7 +42,7 @@ class Collection:
     tracks : list of LabelledTrack
         Those whose files are there.
     notes : tuple of str
-        What a person should know: files that have vanished, tracks left out, artists not known.
+        What a person should know: files that have vanished, tracks left out.
     """
 
     tracks: list[LabelledTrack]
@@ -125,11 +125,5 @@ def _notes(source: str, kept: Sequence[LabelledTrack], gone: Sequence[str]) -> l
         notes.append(
             f"of GTZAN, {len(known_faults())} tracks known as repeated, distorted or corrupt are"
             " left out where they are there; gtzan:all keeps them"
-        )
-    n_unknown = sum(not track.artist and not track.album_artist for track in kept)
-    if n_unknown:
-        notes.append(
-            f"the artist of {n_unknown} of {len(kept)} tracks is not known: whoever made several"
-            " of them may be on both sides of a split"
         )
     return notes

@@ -19,7 +19,7 @@ from earmark.features.traits import suspicion
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.workflows.choosing import choose
+from earmark.workflows.choosing import choose, unknown_artists
 from earmark.workflows.events import FileSkipped, Note, Workflow
 from earmark.workflows.hearing import hear_all
 from earmark.workflows.judging import judge_all
@@ -187,6 +187,9 @@ class _Audit:
         for track, label in zip(tracks, choice.labels, strict=True):
             if label in self.names:
                 self.labelled[track.path] = track, self.names.index(label)
+        remark = unknown_artists([track for track, _ in self.labelled.values()])
+        if remark and model is None:
+            yield Note(remark)
 
     def _add(self, path: str, kind: str, text: str) -> None:
         self.reasons[path].append(Reason(kind, text))

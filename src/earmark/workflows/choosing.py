@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from earmark.datasets import LabelledTrack
+from earmark.datasets import LabelledTrack, is_artist
 from earmark.errors import DataError
 from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 
@@ -65,6 +65,17 @@ def without_tracks(tracks: Sequence[LabelledTrack], request: LabelRequest) -> li
         for name in request.only
         if not choose_from(values, merges=request.merges, only=(name,)).counts
     ]
+
+
+def unknown_artists(chosen: Sequence[LabelledTrack]) -> str:
+    """What there is to say of tracks to be learned from whose artist is not known, if any."""
+    n_unknown = sum(not is_artist(track.group("artist")) for track in chosen)
+    if not n_unknown:
+        return ""
+    return (
+        f"the artist of {n_unknown} of {len(chosen)} tracks is not known: whoever made several of"
+        " them may be on both sides of a split"
+    )
 
 
 def describe(choice: LabelChoice) -> str:

@@ -27,7 +27,7 @@ from earmark.errors import DataError
 from earmark.genres.labels import LabelChoice
 from earmark.library import Catalogue
 from earmark.types import Track
-from earmark.workflows.choosing import choose, describe, without_tracks
+from earmark.workflows.choosing import choose, describe, unknown_artists, without_tracks
 from earmark.workflows.duplicates import compare
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import Store, hear_all
@@ -194,6 +194,8 @@ def assemble(
         groups = [track.group("artist") for track, _ in chosen]
         drawn = sample([label for _, label in chosen], groups, request.max_tracks)
         chosen = [chosen[i] for i in drawn]
+    if remark := unknown_artists([track for track, _ in chosen]):
+        yield Note(remark)
     paths = [track.path for track, _ in chosen]
     heard = yield from hear_all(paths, store, n_workers, time_limit_s)
     rows = [(track, label, heard[track.path]) for track, label in chosen if track.path in heard]

@@ -1,0 +1,66 @@
+"""What is said of labelled tracks before anything is learned from them."""
+
+from pathlib import Path
+
+import pytest
+
+from earmark.features.store import FeatureStore
+from earmark.library import Catalogue
+from earmark.types import ListenConfig
+from earmark.workflows.events import Note, run
+from earmark.workflows.learning_set import LabelRequest, assemble
+from tests.audiofiles import Kind, synth, write
+
+KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise"}
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six tracks of each of two genres, by as many artists, and one of no artist and no genre."""
+    root = tmp_path_factory.mktemp("music")
+    rows = ["path,genre,artist"]
+    for genre, kind in KINDS.items():
+        for i in range(6):
+            y = synth(kind, 2.0, 22050, 1, seed=i)
+            write(root / f"{genre}-{i}.flac", y, 22050, "flac")
+            rows.append(f"{genre}-{i}.flac,{genre},{genre} artist {i}")
+    write(root / "other.flac", synth("chirp", 2.0, 22050, 1), 22050, "flac")
+    rows.append("other.flac,,")
+    (root / "labels.csv").write_text("\n".join(rows))
+    return root
+
+
+def notes(music: Path, home: Path, **labels: object) -> list[str]:
+    """What `assemble` says."""
+    given: dict[str, object] = {
+        "source": str(music / "labels.csv"), "min_tracks": 3, "fingerprints": False, **labels
+    }  # fmt: skip
+    request = LabelRequest(str(music), **given)  # type: ignore[arg-type]
+    said: list[str] = []
+    with (
+        Catalogue.open(home / "c.sqlite") as catalogue,
+        FeatureStore(home, ListenConfig()) as store,
+    ):
+        run(
+            assemble(request, catalogue, store, home, n_workers=1, time_limit_s=60),
+            lambda event: said.append(event.text) if isinstance(event, Note) else None,
+        )
+    return said
+
+
+def of_artists(said: list[str]) -> list[str]:
+    return [text for text in said if "is not known" in text]
+
+
+def test_artists_of_tracks_that_are_not_learned_from_do_not_matter(
+    music: Path, tmp_path: Path
+) -> None:
+    assert of_artists(notes(music, tmp_path)) == []
+
+
+def test_artists_that_are_not_known_are_pointed_out(music: Path, tmp_path: Path) -> None:
+    table = music / "some.csv"
+    text = (music / "labels.csv").read_text()
+    table.write_text(text.replace("Jazz artist 0", "").replace("Rock artist 1", "Various Artists"))
+    (said,) = of_artists(notes(music, tmp_path, source=str(table)))
+    assert said.startswith("the artist of 2 of 12 tracks is not known: ")
