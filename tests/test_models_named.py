@@ -108,6 +108,22 @@ def test_a_file_at_hand_is_taken_and_checked_too(
         run(models.add("musicnn", tmp_path, other))
 
 
+def test_a_model_is_replaced_by_no_other(published: Source, wheel: Path, tmp_path: Path) -> None:
+    own = backbones.write(tmp_path / "own")
+    other = dataclasses.replace(own.meta, temperature=2.0)
+    bundles.write(tmp_path / "other", other, own.network.read_bytes())
+    for name in ("mine", "musicnn"):
+        run(models.add(name, tmp_path, own.path))
+        with pytest.raises(ConfigError, match=f"`earmark models remove {name}` first"):
+            run(models.add(name, tmp_path, tmp_path / "other"))
+        (named.folder_of(name, tmp_path) / "model.onnx").write_bytes(b"damaged")
+        run(models.add(name, tmp_path, own.path))  # the same again, which mends it
+        assert bundles.load(named.folder_of(name, tmp_path)).model_id == own.model_id
+    with pytest.raises(ConfigError, match="another model is called musicnn"):
+        run(models.add("musicnn", tmp_path, wheel))
+    assert leftovers(tmp_path) == ["mine", "musicnn"]
+
+
 def test_what_has_to_be_fetched_by_hand_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"by hand.*mn04_as_mAP_432\.pt"):
         run(models.add("mn04", tmp_path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from earmark.errors import BundleError, ConfigError
 from earmark.models import bundle as bundles
 from earmark.models import named
-from earmark.models.bundle import Bundle
+from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.fetch import check_sha256, fetch
 from earmark.models.foreign.sources import SOURCES, Source
 from earmark.workflows.events import Progress, Workflow
@@ -41,7 +41,7 @@ def named_models(data_dir: Path) -> list[NamedModel]:
 
 
 def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle]:
-    """Add a model under a name; one that had the name is replaced.
+    """Add a model under a name; the same model again is written again, another one refused.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle
     BundleError
         If the file cannot be had or is another one, or the folder is no model.
     ConfigError
-        If nothing is known of the name, and no folder is given.
+        If nothing is known of the name, and no folder is given; if another model has the name.
     MissingExtraError
         If a library that a conversion needs is missing.
     """
@@ -93,13 +93,25 @@ def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle
 def _made(source: Source, file: Path, folder: Path) -> Bundle:
     made = source.convert(file)
     meta = dataclasses.replace(made.meta, name=folder.name, licence=source.licence)
-    return bundles.write(folder, meta, made.network, {bundles.LICENCE_NAME: made.licence})
+    return _write(folder, meta, made.network, {bundles.LICENCE_NAME: made.licence})
 
 
 def _copied(given: Path, folder: Path) -> Bundle:
     bundle = bundles.load(given)
     meta = dataclasses.replace(bundle.meta, name=folder.name)
-    return bundles.write(folder, meta, bundle.network.read_bytes(), bundles.texts(given))
+    return _write(folder, meta, bundle.network.read_bytes(), bundles.texts(given))
+
+
+def _write(folder: Path, meta: BundleMeta, network: bytes, texts: Mapping[str, str]) -> Bundle:
+    with _scratch(folder) as scratch:
+        fresh = bundles.write(scratch / folder.name, meta, network, texts)
+        sums = folder / bundles.SUMS_NAME
+        other = not sums.is_file() or sums.read_bytes() != (fresh.path / sums.name).read_bytes()
+    if other and (folder / bundles.META_NAME).is_file():
+        raise ConfigError(
+            f"another model is called {folder.name}", f"`earmark models remove {folder.name}` first"
+        )
+    return bundles.write(folder, meta, network, texts)
 
 
 @contextmanager
