@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from earmark.datasets import read
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
 from earmark.types import ListenConfig
+from earmark.workflows.choosing import idle_merges
 from earmark.workflows.events import Note, run
 from earmark.workflows.learning_set import LabelRequest, assemble
 from tests.audiofiles import Kind, synth, write
@@ -64,3 +66,34 @@ def test_artists_that_are_not_known_are_pointed_out(music: Path, tmp_path: Path)
     table.write_text(text.replace("Jazz artist 0", "").replace("Rock artist 1", "Various Artists"))
     (said,) = of_artists(notes(music, tmp_path, source=str(table)))
     assert said.startswith("the artist of 2 of 12 tracks is not known: ")
+
+
+@pytest.mark.parametrize(
+    ("merges", "said"),
+    [
+        ({"Concertos": "Rock"}, ["no track is of Concertos, which --merge or --mapping names"]),
+        ({"hip hop": "Jazz", "ROCK": "Jazz", "Polka": "Jazz"}, ["no track is of hip hop, Polka"]),
+        ({"Beat": "Jazz", "Jazz": "Swing"}, ["no track is of Beat,"]),
+        ({"Rock": "Beat", "Beat": "Rock and Roll"}, []),  # one leads to the other
+        ({"Rock": "Rock"}, []),
+        (dict.fromkeys("ABCDE", "Rock"), ["no track is of A, B, C and 2 more, which"]),
+    ],
+)
+def test_a_merge_of_what_no_track_is_of_is_pointed_out(
+    music: Path, merges: dict[str, str], said: list[str]
+) -> None:
+    table = read(str(music / "labels.csv"), music).tracks
+    found = idle_merges(table, LabelRequest(str(music), merges=merges))
+    assert [found[: len(text)] for text in said] == said
+    assert bool(found) == bool(said)
+
+
+def test_merges_of_other_labels_than_genres_are_taken_as_written(music: Path) -> None:
+    moods = read(str(music / "labels.csv"), music, field="artist").tracks
+    request = LabelRequest(str(music), field="artist", merges={"jazz ARTIST 0": "X", "Y": "X"})
+    assert idle_merges(moods, request).startswith("no track is of Y,")
+
+
+def test_an_idle_merge_is_told_before_anything_is_heard(music: Path, tmp_path: Path) -> None:
+    said = notes(music, tmp_path, merges={"Concertos": "Rock"})
+    assert said[0] == "no track is of Concertos, which --merge or --mapping names"

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from earmark.datasets import LabelledTrack, is_artist
 from earmark.errors import DataError
+from earmark.genres import canonical, fold, parse
 from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 
 if TYPE_CHECKING:
     from earmark.workflows.learning_set import LabelRequest
+
+# A mapping file may be for other libraries too.
+_SHOWN = 3
 
 
 def choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoice:
@@ -65,6 +69,24 @@ def without_tracks(tracks: Sequence[LabelledTrack], request: LabelRequest) -> li
         for name in request.only
         if not choose_from(values, merges=request.merges, only=(name,)).counts
     ]
+
+
+def idle_merges(tracks: Sequence[LabelledTrack], request: LabelRequest) -> str:
+    """What there is to say of merges that change no track: their names may be misspelled."""
+    values = {value for track in tracks for value in track.values}
+    held = set(map(fold, values))
+    # One merge may lead to another.
+    held.update(map(fold, request.merges.values()))
+    names = list(request.merges)
+    if request.field == "genre":
+        held.update(map(fold, parse(values)))
+        idle = [name for name in names if held.isdisjoint({fold(name), fold(canonical(name))})]
+    else:
+        idle = [name for name in names if fold(name) not in held]
+    if not idle:
+        return ""
+    more = f" and {len(idle) - _SHOWN} more" if len(idle) > _SHOWN else ""
+    return f"no track is of {', '.join(idle[:_SHOWN])}{more}, which --merge or --mapping names"
 
 
 def unknown_artists(chosen: Sequence[LabelledTrack]) -> str:

@@ -27,7 +27,13 @@ from earmark.errors import DataError
 from earmark.genres.labels import LabelChoice
 from earmark.library import Catalogue
 from earmark.types import Track
-from earmark.workflows.choosing import choose, describe, unknown_artists, without_tracks
+from earmark.workflows.choosing import (
+    choose,
+    describe,
+    idle_merges,
+    unknown_artists,
+    without_tracks,
+)
 from earmark.workflows.duplicates import compare
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import Store, hear_all
@@ -248,6 +254,8 @@ def gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[Labelle
     )
     for note in collection.notes:
         yield Note(note)
+    if remark := idle_merges(collection.tracks, request):
+        yield Note(remark)
     return collection.tracks
 
 
