@@ -49,6 +49,16 @@ def test_evaluating_names_the_extra_at_once(tmp_path: Path) -> None:
     assert done.stderr == f"earmark: {MissingExtraError('matplotlib', 'report')}\n"
 
 
+def test_a_recipe_that_lacks_an_extra_has_failed_like_any_other(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs earmark[report]")
+    out = ("--out", tmp_path / "side")
+    done = without("torch", "compare", tmp_path, "--recipes", "cnn", "--protocol", "artist", *out)
+    assert done.returncode == 1
+    reason = f"cnn, artist: {MissingExtraError('torch', 'train')}"
+    assert done.stderr.splitlines()[-1] == f"earmark: {reason}"
+    assert "torch is not installed" in (tmp_path / "side" / "comparison.md").read_text()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_pages_name_extras_that_exist_and_pin_torch(page: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
