@@ -369,8 +369,19 @@ def test_what_cannot_be_written_is_told_in_the_plan(library: Path) -> None:
     assert ran.code == 3
     assert "1 to write, 0 not known, 5 unusable, 2 stay as they are" in ran.out
     assert "?  the file is read-only (allow writing to it first)" in ran.out
-    assert "it has 2 hard links" in ran.err
-    assert "raw AAC cannot hold tags" in ran.err
+    assert "it has 2 hard links" in ran.out
+    assert "raw AAC cannot hold tags" in ran.out
+    assert ran.err == ""
+
+
+def test_what_the_plan_does_not_show_is_told_beside_it(library: Path) -> None:
+    (library / "gone.ogg").symlink_to("nothing.ogg")
+    ran = earmark("tag", library, "--min-confidence", "0")
+    assert ran.code == 3
+    assert "gone.ogg" in ran.err
+    assert "gone.ogg" not in ran.out
+    assert "broken.mp3" in ran.out
+    assert "broken.mp3" not in ran.err
 
 
 def test_a_damaged_catalogue_does_not_stand_in_the_way_of_undo(

@@ -55,10 +55,22 @@ def _line(event: Note | Epoch) -> str:
     )
 
 
-def follow(flow: Workflow[T], *, quiet: bool = False) -> tuple[T, int]:
+def skipped(event: FileSkipped) -> Text:
+    """The line on stderr that says so."""
+    return cell(f"skipped: {event.path}: {event.reason}")
+
+
+def follow(
+    flow: Workflow[T], *, quiet: bool = False, held: list[FileSkipped] | None = None
+) -> tuple[T, int]:
     """Run a workflow, showing its events.
 
     Ctrl-C is thrown into the workflow, which may have something to save.
+
+    Parameters
+    ----------
+    held : list of FileSkipped, optional
+        Takes the files that the workflow complains about; they are not shown then.
 
     Returns
     -------
@@ -103,7 +115,10 @@ def follow(flow: Workflow[T], *, quiet: bool = False) -> tuple[T, int]:
                     bars.update(tasks[event.stage], completed=event.done, total=event.total)
                 elif isinstance(event, FileSkipped):
                     n_skipped += 1
-                    console.print(cell(f"skipped: {event.path}: {event.reason}"))
+                    if held is None:
+                        console.print(skipped(event))
+                    else:
+                        held.append(event)
                 elif not quiet:
                     console.print(Text(shown(_line(event))))
             except StopIteration as stop:

@@ -12,7 +12,7 @@ import typer
 
 from earmark import config as configuration
 from earmark.cli import options
-from earmark.cli.console import cell, complain, follow, out, shown
+from earmark.cli.console import cell, complain, err, follow, out, shown, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from earmark.library import Catalogue, Plan, PlanItem, TagMode
     from earmark.types import TagChange
+    from earmark.workflows.events import FileSkipped
 
 _WIDEST_NAME = 48
 _NARROWEST_GENRE = 12
@@ -94,8 +95,13 @@ def command(
                 n_workers=chosen.n_workers,
                 time_limit_s=chosen.time_limit_s,
             )
-        plan, n_skipped = follow(flow, quiet=quiet)
+        held: list[FileSkipped] = []
+        plan, n_skipped = follow(flow, quiet=quiet, held=held)
         n_skipped += plan.counts()["error"]
+        unusable = {item.path for item in plan.items if item.action == "error"}
+        for event in held:
+            if event.path not in unusable:  # the plan says it of those
+                err().print(skipped(event))
         _print_plan(plan)
         if export is not None:
             export_csv(plan, export)
