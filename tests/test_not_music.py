@@ -293,7 +293,20 @@ def test_evaluate_measures_sounds_that_were_not_learned_from(root: Path, told: R
 def test_too_few_sounds_teach_nothing(root: Path, told: Ran) -> None:
     ran = train(root, "bins", "few", "--not-music", root / "noises" / "0")
     assert (told.code, ran.code) == (0, 1)
-    assert "4 sounds that are no music can be learned from, 20 are needed" in ran.err
+    noises = root / "noises" / "0"
+    assert f"4 sounds that are no music were given ({noises}), 20 are needed" in ran.err
+    assert "tracks to learn from" not in ran.err
+
+
+def test_sounds_that_cannot_be_used_are_counted(root: Path, told: Ran) -> None:
+    copies = root / "copies"
+    copies.mkdir()
+    for i in range(18):
+        (copies / f"{i}.flac").write_bytes((root / "noises" / "0" / "0.flac").read_bytes())
+    ran = train(root, "bins", "few", "--not-music", root / "noises" / "1", "--not-music", copies)
+    assert (told.code, ran.code) == (0, 1)
+    assert "22 sounds that are no music were given, of which 17 cannot be used" in ran.err
+    assert "5 are left, 20 are needed" in ran.err
 
 
 def test_only_heads_learn_it(root: Path) -> None:

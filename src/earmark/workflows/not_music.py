@@ -17,7 +17,7 @@ from earmark.errors import DataError
 from earmark.evaluation.music import evaluate
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.workflows.events import Note, Workflow
+from earmark.workflows.events import Note, Workflow, run
 from earmark.workflows.hearing import files_below, hear_all, with_numbers
 from earmark.workflows.learning_set import LearningSet, short_hash
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MIN_SOUNDS = 20
 """Fewer do not say what is no music."""
 
+_GIVE_MORE = "give more of them by --not-music: speech, noises, all that is not to get a genre"
 # One part in so many of the sounds is not learned from, but measured on.
 _PARTS = 5
 
@@ -98,13 +99,36 @@ def music_output(
     labelled = {e.audio_id for e in learning_set.examples}
     others = yield from _heard(request.not_music, store, labelled, n_workers, time_limit_s)
     if len(others) < MIN_SOUNDS:
+        n_given = len(run(find_sounds(request.not_music)))
+        n_useless = n_given - len(others)
         raise DataError(
-            f"{len(others)} sounds that are no music can be learned from, {MIN_SOUNDS} are needed",
-            "give more of them by --not-music: speech, noises, all that is not to get a genre",
+            f"{n_given} sounds that are no music were given, of which {n_useless} cannot be used (they"
+            " cannot be heard, are copies of others, or are among the labelled"
+            f" music): {len(others)} are left, {MIN_SOUNDS} are needed",
+            _GIVE_MORE,
         )
     known = labelled | {sound.audio_id for sound in others}
     more = yield from _heard(request.unlabelled, store, known, n_workers, time_limit_s)
     return (yield from _learned(request, store, learning_set, others, more))
+
+
+def check_sounds(roots: Sequence[str]) -> None:
+    """Refuse too few sounds before listening rather than after.
+
+    Raises
+    ------
+    DataError
+        If there are folders, and too few files below them.
+    LibraryError
+        If a folder cannot be read.
+    """
+    n_given = len(run(find_sounds(roots)))
+    if roots and n_given < MIN_SOUNDS:
+        raise DataError(
+            f"{n_given} sounds that are no music were given ({', '.join(roots)}), {MIN_SOUNDS} are"
+            " needed",
+            _GIVE_MORE,
+        )
 
 
 def find_sounds(roots: Iterable[str]) -> Workflow[list[Sound]]:

@@ -24,6 +24,7 @@ from earmark.workflows import runfolder, track_network
 from earmark.workflows.events import Workflow
 from earmark.workflows.finishing import finish, from_store
 from earmark.workflows.learning_set import LabelRequest, LearningSet, assemble, spans
+from earmark.workflows.not_music import check_sounds
 from earmark.workflows.relaying import relayed
 
 if TYPE_CHECKING:
@@ -112,9 +113,10 @@ def train(
         unlabelled music or other sounds that were given, or the run folder lies within the
         model's.
     DataError
-        If the labels cannot be learned from, with what to do about it.
+        If the labels cannot be learned from, or sounds that are no music are too few, with what to
+        do about it.
     LibraryError
-        If the run folder cannot be written to.
+        If the run folder cannot be written to, or a folder of sounds not be read.
     MissingExtraError
         If an optional dependency is not installed.
     """
@@ -134,6 +136,7 @@ def train(
             f"recipe {request.recipe.name} does not learn what is no music",
             "leave --not-music out, or choose --recipe head",
         )
+    check_sounds(request.not_music)
     learn = _train_network
     if request.recipe.kind == "head":
         from earmark.workflows.train_head import train_head
