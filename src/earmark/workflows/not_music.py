@@ -102,9 +102,9 @@ def music_output(
         n_given = len(run(find_sounds(request.not_music)))
         n_useless = n_given - len(others)
         raise DataError(
-            f"{n_given} sounds that are no music were given, of which {n_useless} cannot be used (they"
-            " cannot be heard, are copies of others, or are among the labelled"
-            f" music): {len(others)} are left, {MIN_SOUNDS} are needed",
+            f"{n_given} sounds that are no music were given, of which {n_useless} cannot be used"
+            " (they cannot be heard, are copies of others, or are among the labelled music):"
+            f" {len(others)} are left, {MIN_SOUNDS} are needed",
             _GIVE_MORE,
         )
     known = labelled | {sound.audio_id for sound in others}
