@@ -94,6 +94,17 @@ def test_undo_takes_the_latest_run_once(tmp_path: Path, journal: Journal) -> Non
             journal.run_to_undo(run_id)
 
 
+def test_only_earlier_runs_are_called_so(tmp_path: Path, journal: Journal) -> None:
+    paths = tracks(tmp_path, 2)
+    first, second = tag(journal, paths[:1], "Rock"), tag(journal, paths[1:], "Pop")
+    assert journal.earlier_hint(second).endswith(f"earmark undo {first}")
+    assert undo(journal, first) == []
+    assert journal.earlier_hint(second) == ""
+    with pytest.raises(LibraryError) as caught:
+        journal.run_to_undo(first)
+    assert caught.value.hint == ""
+
+
 def test_earlier_run_cannot_be_undone_past_a_later_one(tmp_path: Path, journal: Journal) -> None:
     (path,) = tracks(tmp_path, 1)
     first = tag(journal, [path], "Rock")

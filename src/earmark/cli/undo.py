@@ -13,6 +13,7 @@ from earmark.cli.console import cell, complain, follow, out
 
 if TYPE_CHECKING:
     from earmark.tags import Journal
+    from earmark.tags.records import Run
 
 
 def command(
@@ -32,6 +33,7 @@ def command(
             _print_runs(journal)
             return
         report, n_skipped = follow(undo_run(journal, options.open_catalogue, run), quiet=quiet)
+        hint = journal.earlier_hint(report.run_id)
     done = f"run {report.run_id}: {report.n_written} files restored"
     if report.interrupted:
         complain(f"{done}; `earmark undo {report.run_id}` goes on")
@@ -41,6 +43,8 @@ def command(
         out().print(f"{report.n_already} were as before the run already")
     if n_skipped:
         out().print(f"{n_skipped} left as they are, for the reasons above")
+        if hint:
+            out().print(hint)
         raise typer.Exit(3)
 
 
@@ -53,6 +57,12 @@ def _print_runs(journal: Journal) -> None:
     for run in journal.runs():
         when = datetime.datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
         files = ", ".join(f"{n} {state}" for state, n in sorted(run.counts.items()))
-        outcome = "undone" if run.undone else "finished" if run.finished else "cut off"
-        table.add_row(str(run.run_id), when, files or "none", outcome, cell(run.note))
+        table.add_row(str(run.run_id), when, files or "none", _outcome(run), cell(run.note))
     out().print(table)
+
+
+def _outcome(run: Run) -> str:
+    if "undone" in run.counts:
+        left = run.counts.keys() - {"undone", "failed", "abandoned"}
+        return "partly undone" if left else "undone"
+    return "finished" if run.finished else "cut off"

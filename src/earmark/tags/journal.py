@@ -130,13 +130,19 @@ class Journal:
         else:
             run = self.run(run_id)
         if not {"done", "unknown"} & set(run.counts):
-            earlier = [r.run_id for r in wrote if r.counts.keys() & {"done", "unknown"}]
-            hint = (
-                f"earlier runs are undone by number: earmark undo {earlier[0]}" if earlier else ""
-            )
             state = "is undone already" if "undone" in run.counts else "wrote nothing"
-            raise LibraryError(f"there is nothing to undo: run {run.run_id} {state}", hint)
+            raise LibraryError(
+                f"there is nothing to undo: run {run.run_id} {state}",
+                self.earlier_hint(run.run_id),
+            )
         return run
+
+    def earlier_hint(self, run_id: int) -> str:
+        """How to undo the run before this one that can be undone; empty where there is none."""
+        for run in self.runs():
+            if run.run_id < run_id and {"done", "unknown"} & set(run.counts):
+                return f"earlier runs are undone by number: earmark undo {run.run_id}"
+        return ""
 
     def finish_undo(self, run_id: int) -> None:
         """Mark the run as undone, if nothing of it is left in force."""
