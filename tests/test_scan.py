@@ -276,5 +276,20 @@ def test_progress(music: Path, add: TagFile, catalogue: Catalogue) -> None:
     events: list[Event] = []
     run(scan(music, catalogue), events.append)
     assert events == [
-        Progress("reading tags", i + 1, 3, str(music / f"{i}.flac")) for i in range(3)
+        Progress("looking", 3, 3),
+        *(Progress("reading tags", i + 1, 3, str(music / f"{i}.flac")) for i in range(3)),
     ]
+
+
+def test_looking_ends_at_what_was_found(
+    music: Path, add: TagFile, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_module, "_BATCH", 2)
+    for name in ("a", "b", "c"):
+        add(f"{name}.flac", "Rock")
+    (music / "d.ogg").symlink_to("nothing.ogg")
+    (music / "e.ogg").symlink_to("nothing.ogg")
+    events: list[Event] = []
+    run(scan(music, catalogue), events.append)
+    looking = [e for e in events if isinstance(e, Progress) and e.stage == "looking"]
+    assert [(e.done, e.total) for e in looking] == [(2, None), (5, 5)]

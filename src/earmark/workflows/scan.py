@@ -66,6 +66,7 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
     missing = set(known)
     to_read: list[Found] = []
     problems: list[WalkProblem] = []
+    n_done = 0
     for n_done, found in enumerate(walk(root), start=1):
         if isinstance(found, WalkProblem):
             problems.append(found)
@@ -76,6 +77,7 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
             to_read.append(found)
         if n_done % _BATCH == 0:
             yield Progress("looking", n_done, None, found.path)
+    yield Progress("looking", n_done, n_done)
     # A folder that is closed to us for the moment says nothing of what is in it.
     closed = tuple(problem.path + os.sep for problem in problems if problem.is_dir)
     missing = {path for path in missing if not path.startswith(closed)}
