@@ -51,6 +51,10 @@ def command(
         str, typer.Option(help="What the music is and where it is from, noted in the model.")
     ] = "",
     licence: Annotated[str, typer.Option(help="Licence noted in the model.")] = "unspecified",
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace a model made from other data, labels or recipe."),
+    ] = False,
     workers: options.Workers = None,
     time_limit: options.TimeLimit = None,
     config: options.Config = None,
@@ -62,6 +66,7 @@ def command(
     """
     from earmark.training.settings import Hardware
     from earmark.workflows.learning_set import LabelRequest
+    from earmark.workflows.replacing import check_replaced
     from earmark.workflows.runfolder import is_helper
     from earmark.workflows.splitting import SplitRequest
     from earmark.workflows.train import TrainRequest, train
@@ -102,6 +107,8 @@ def command(
         unlabelled=tuple(unlabelled or ()),
         not_music=tuple(not_music or ()),
     )
+    if not force and not is_helper():
+        check_replaced(request)
     with options.open_catalogue() as catalogue:
         flow = train(
             request,

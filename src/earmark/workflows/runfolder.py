@@ -25,6 +25,9 @@ from earmark.workflows.learning_set import Example, LearningSet
 if TYPE_CHECKING:
     from earmark.workflows.train import TrainRequest
 
+SETTINGS = "settings.json"
+"""File with what was asked of a run."""
+
 _VERSIONS_OF = (
     "earmark",
     "torch",
@@ -101,12 +104,14 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
         "request": dataclasses.asdict(request),
         "data": learning_set.describe(),
         "environment": _environment(),
+        # Where its relative paths start from.
+        "folder": str(Path.cwd()),
     }
     text = json.dumps(settings, indent=2, default=str)
     with writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / "recipe.toml").write_text(request.recipe.to_toml(), encoding="utf-8")
-        (run_dir / "settings.json").write_text(text + "\n", encoding="utf-8")
+        (run_dir / SETTINGS).write_text(text + "\n", encoding="utf-8")
         with (run_dir / "split.csv").open(
             "w", newline="", encoding="utf-8", errors="surrogateescape"
         ) as file:
