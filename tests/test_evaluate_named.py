@@ -41,6 +41,15 @@ def test_the_model_that_ships_is_measured_by_its_name(tmp_path: Path) -> None:
     assert measured("ear", music) == ("ear", 6)
 
 
+@pytest.mark.parametrize("verb", [("evaluate", "head"), ("compare", "--recipes", "head")])
+def test_one_fold_is_refused_before_anything_is_read(verb: tuple[str, ...], tmp_path: Path) -> None:
+    ran = earmark(*verb, tmp_path / "none", "--cv", "1", "--out", tmp_path / "report")
+    assert ran.code == 2
+    assert "--cv" in ran.err
+    assert "cannot be read" not in ran.err
+    assert not (tmp_path / "report").exists()
+
+
 def test_a_model_that_was_added_comes_before_a_recipe_of_its_name(
     earmark_home: Path, tmp_path: Path
 ) -> None:

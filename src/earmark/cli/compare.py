@@ -40,9 +40,9 @@ def command(
         ),
     ] = "artist,paper",
     folds: Annotated[
-        int,
-        typer.Option("--cv", min=0, help="Train and test in so many folds.", metavar="K"),
-    ] = 0,
+        int | None,
+        typer.Option("--cv", min=2, help="Train and test in so many folds.", metavar="K"),
+    ] = None,
     report: Annotated[
         Path,
         typer.Option(
@@ -122,7 +122,7 @@ def command(
         protocols=tuple(
             dict.fromkeys(name.strip() for name in protocol.split(",") if name.strip())
         ),
-        n_folds=folds,
+        n_folds=folds or 0,
         hardware=Hardware(accelerator, 1, precision),
     )
     with options.open_catalogue() as catalogue:

@@ -32,8 +32,9 @@ def command(
     ],
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DATA")],
     folds: Annotated[
-        int, typer.Option("--cv", min=0, help="Train and test in so many folds.", metavar="K")
-    ] = 0,
+        int | None,
+        typer.Option("--cv", min=2, help="Train and test in so many folds.", metavar="K"),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -146,7 +147,7 @@ def command(
             unlabelled=tuple(unlabelled or ()),
             not_music=sounds if recipe.kind in WITH_HEAD else (),
         )
-        cross = CrossRequest(training, protocols, folds, leave_genre_out, sounds)
+        cross = CrossRequest(training, protocols, folds or 0, leave_genre_out, sounds)
         evaluations, n_skipped = _cross(cross, chosen, quiet)
     else:
         if unlabelled:
