@@ -153,6 +153,7 @@ def test_a_known_model_that_was_not_added_is_told_from_one_that_there_is_not(
 ) -> None:
     verbs = (
         ("classify", tmp_path, "--model", name),
+        ("audit", tmp_path, "--model", name),
         ("evaluate", name, tmp_path),
         ("evaluate", name, tmp_path, "--cv", "2"),
         ("train", tmp_path, "--recipe", "head", "--backbone", name, "--out", tmp_path / "out"),

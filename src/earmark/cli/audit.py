@@ -63,7 +63,7 @@ def command(
 
     Changes nothing. Needs earmark[head], unless a model judges.
     """
-    from earmark.models import bundle
+    from earmark.models import bundle, named
     from earmark.workflows.audit import AuditRequest, audit
     from earmark.workflows.learning_set import LabelRequest
 
@@ -72,6 +72,7 @@ def command(
     if model is not None and (folds is not None or backbone is not None):
         raise typer.BadParameter("a --model judges without --cv and --backbone")
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
+    home = configuration.data_dir()
     request = AuditRequest(
         labels=LabelRequest(
             root=root,
@@ -85,13 +86,13 @@ def command(
         ),
         n_folds=folds or 5,
         backbone=backbone or "",
-        model=None if model is None else bundle.load(model),
+        model=None if model is None else bundle.load(named.find(model, home)),
     )
     with options.open_catalogue() as catalogue:
         flow = audit(
             request,
             catalogue,
-            configuration.data_dir(),
+            home,
             n_workers=chosen.n_workers,
             time_limit_s=chosen.time_limit_s,
         )
