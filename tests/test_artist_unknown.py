@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("matplotlib", reason="needs earmark[report]")
 
-from earmark.cli.train import tested_on
+from earmark.cli.train import measured_on
 from earmark.evaluation import plots
 from earmark.evaluation.document import to_markdown
 from earmark.evaluation.judged import Judged
@@ -107,11 +107,11 @@ def test_the_picture_of_a_run_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
         ),
     ],
 )
-def test_training_says_whom_it_was_tested_on(
+def test_training_says_whom_it_was_measured_on(
     n_artists: int, n_unknown: int, leaks: list[str], said: str
 ) -> None:
     scores = {"n_tracks": 20, "n_artists": n_artists, "n_artist_unknown": n_unknown}
-    assert tested_on(scores, leaks) == said
+    assert measured_on(scores, leaks) == said
 
 
 # --- the commands -------------------------------------------------------------------------------

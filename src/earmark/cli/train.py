@@ -122,7 +122,7 @@ def command(
     low, high = scores["accuracy_interval_95"]
     console = out()
     console.print(
-        f"{tested_on(scores, report.bundle.meta.data['leaks'])}: {scores['accuracy']:.1%} right"
+        f"{measured_on(scores, report.bundle.meta.data['leaks'])}: {scores['accuracy']:.1%} right"
         f" (95 % interval {low:.1%} to {high:.1%}),"
         f" the commonest genre {scores['majority_baseline']:.1%}"
     )
@@ -152,7 +152,7 @@ def command(
         raise typer.Exit(3)
 
 
-def tested_on(scores: Mapping[str, Any], leaks: Sequence[str]) -> str:
+def measured_on(scores: Mapping[str, Any], leaks: Sequence[str]) -> str:
     """How many tracks the scores are of, and by whom as far as that is known."""
     n_tracks, n_unknown = scores["n_tracks"], scores["n_artist_unknown"]
     by = f"by {scores['n_artists']} artists{'' if leaks else ' not trained on'}"
