@@ -327,9 +327,12 @@ def _own_test(model: Bundle) -> str:
         _row(genre, str(each["n"]), _share(each["precision"]), _share(each["recall"]))
         for genre, each in scores["per_genre"].items()
     ]
+    artists = f"{scores['n_artists']} artists"
+    if scores["n_artist_unknown"]:
+        artists += f" ({scores['n_artist_unknown']} of them by artists that are not known)"
     return TEXTS["own_test"].format(
         n_tracks=scores["n_tracks"],
-        n_groups=scores["n_groups"],
+        artists=artists,
         accuracy=f"{_share(scores['accuracy'])} ({100 * low:.1f}–{100 * high:.1f})",
         macro_f1=_share(scores["macro_f1"]),
         majority=_share(scores["majority_baseline"]),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from benchmarks import _card_numbers as numbers
 from benchmarks import model_card
@@ -134,10 +135,24 @@ def test_the_first_score_that_there_is(tmp_path: Path) -> None:
         for method, value in (("entropy", 0.6), ("max_probability", 0.7))
     ]
     report = write_report(tmp_path / "0", {}, {"unknown": detections, "nonmusic": []})
-    found = numbers.detected(report, "unknown", ("not_music", "max_probability"))
+    found = numbers.detected([report], "unknown", ("not_music", "max_probability"))
     assert found is not None
     assert (found["method"], found["mean"]["value"]) == ("max_probability", 0.7)
-    assert numbers.detected(report, "nonmusic", ("entropy",)) is None
+    assert numbers.detected([report], "nonmusic", ("entropy",)) is None
+
+
+def test_the_mean_of_several_splits(tmp_path: Path) -> None:
+    reports = []
+    for seed, value in enumerate((0.6, 0.8)):
+        auroc = {"auroc": score(value)}
+        found = {"method": "entropy", "mean": auroc, "kinds": {"Polka": auroc, str(seed): auroc}}
+        reports.append(write_report(tmp_path / str(seed), {}, {"unknown": [found]}))
+    mean = numbers.detected(reports, "unknown", ("entropy",))
+    assert mean is not None
+    assert mean["mean"]["value"] == pytest.approx(0.7)
+    low, high = np.mean([score(value)["interval_95"] for value in (0.6, 0.8)], axis=0)
+    assert mean["mean"]["interval_95"] == pytest.approx([low, high])
+    assert set(mean["kinds"]) == {"Polka"}
 
 
 # --- the page -----------------------------------------------------------------------------------
@@ -291,11 +306,11 @@ def test_everything_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     words = ["--data", str(data), "--out", str(tmp_path / "out"), "--teachers", str(teacher)]
     plan = model_card.read_plan([*words, "--seeds", "2", "--not-music", str(tmp_path)])
     model_card.measure(plan)
-    # Of two backbones: folds of three sets under two seeds, two sets of few tracks, one left out.
-    assert len(asked) == 2 * (3 * 2 + 2 + 1) + 3
+    # Of two backbones: folds of three sets under two seeds, few tracks of two, one without genres.
+    assert len(asked) == 2 * (3 * 2 + 2 + 2) + 3
     assert [len(path.read_text().splitlines()) for path in plan.sets.values()] == [3, 3, 5]
     model_card.measure(plan)
-    assert len(asked) == 2 * (3 * 2 + 2 + 1) + 3
+    assert len(asked) == 2 * (3 * 2 + 2 + 2) + 3
     options = {word for c in asked if "evaluate" in c for word in c if word.startswith("--")}
     assert {"--cv", "--shots", "--leave-genre-out", "--not-music"} <= options
     assert all(option in known for option in options)

@@ -1,4 +1,5 @@
 // How numbers, times and names are written.
+import type { Counts } from "./types";
 
 export function percent(share: number, digits = 0): string {
   return `${(100 * share).toFixed(digits)}%`;
@@ -13,6 +14,11 @@ export function clock(seconds: number): string {
 
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+}
+
+/** How many artists tracks are by; models made by an earlier version count unknown ones too. */
+export function artists({ n_artists, n_groups }: Counts): number {
+  return n_artists ?? n_groups ?? 0;
 }
 
 export function bytes(n: number): string {

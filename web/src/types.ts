@@ -143,9 +143,16 @@ export interface Epoch {
   best: boolean;
 }
 
-export interface ScoreSummary {
+export interface Counts {
   n_tracks?: number;
+  /** Artists; of tracks whose artist is not known, albums, folders or the tracks themselves. */
   n_groups?: number;
+  /** Known artists; models made by an earlier version do not tell. */
+  n_artists?: number;
+}
+
+export interface ScoreSummary extends Counts {
+  n_artist_unknown?: number;
   accuracy?: number | null;
   accuracy_interval_95?: (number | null)[] | null;
   macro_f1?: number | null;

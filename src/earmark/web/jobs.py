@@ -165,8 +165,7 @@ class Jobs:
         job = await self.get(job_id)
 
         def mark(store: Store) -> bool:
-            if store.move_job(job_id, ["queued"], "cancelled"):
-                store.set_job(job_id, finished_at=time.time())
+            if store.move_job(job_id, ["queued"], "cancelled", finished_at=time.time()):
                 return False
             return store.move_job(job_id, ["running"], "cancelling")
 
@@ -311,26 +310,25 @@ class Jobs:
     def _settle(self, store: Store, job_id: int, reason: str) -> None:
         """Give a job whose process has ended a state, unless the process has done so."""
         now = time.time()
-        if store.move_job(job_id, ["cancelling"], "cancelled"):
-            store.set_job(job_id, finished_at=now)
-        elif self._stopping:
+        if store.move_job(job_id, ["cancelling"], "cancelled", finished_at=now):
+            return
+        if self._stopping:
             store.move_job(job_id, ["running"], "queued")
-        elif store.move_job(job_id, ["running"], "failed"):
-            store.set_job(job_id, finished_at=now, error=reason)
+        else:
+            store.move_job(job_id, ["running"], "failed", finished_at=now, error=reason)
 
 
 def _begin(store: Store, job: JobRow) -> bool:
     """Mark a queued job as running; False if it was cancelled meanwhile."""
-    if not store.move_job(job.job_id, ["queued"], "running"):
-        return False
-    store.set_job(
+    return store.move_job(
         job.job_id,
+        ["queued"],
+        "running",
         started_at=job.started_at or time.time(),
         n_starts=job.n_starts + 1,
         n_skipped=0,
         result=None,
     )
-    return True
 
 
 def _news(store: Store, job_id: int, after: int) -> tuple[JobRow, list[EventRow]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,15 +200,15 @@ class Store:
 
     def set_job(self, job_id: int, **columns: Any) -> None:
         """Change columns; dictionaries are stored as JSON."""
-        names = ", ".join(f"{name} = ?" for name in columns)
-        values = [json.dumps(v) if isinstance(v, dict) else v for v in columns.values()]
+        names, values = _assignments(columns)
         self.change(f"UPDATE jobs SET {names} WHERE job_id = ?", *values, job_id)
 
-    def move_job(self, job_id: int, before: Sequence[str], after: str) -> bool:
-        """Change a job's state if it is one of `before`."""
+    def move_job(self, job_id: int, before: Sequence[str], after: str, **columns: Any) -> bool:
+        """Change a job's state, and columns with it, if the state is one of `before`."""
+        names, values = _assignments({"state": after, **columns})
         marks = ", ".join("?" * len(before))
-        sql = f"UPDATE jobs SET state = ? WHERE job_id = ? AND state IN ({marks})"
-        return self.change(sql, after, job_id, *before) == 1
+        sql = f"UPDATE jobs SET {names} WHERE job_id = ? AND state IN ({marks})"
+        return self.change(sql, *values, job_id, *before) == 1
 
     def add_event(self, job_id: int, kind: str, data: dict[str, Any]) -> None:
         sql = "INSERT INTO events (job_id, kind, data) VALUES (?, ?, ?)"
@@ -218,6 +218,11 @@ class Store:
         """Events of a job that came after the one numbered `after`, oldest first."""
         sql = "SELECT seq, kind, data FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?"
         return [EventRow(*row) for row in self.query(sql, job_id, after, limit)]
+
+
+def _assignments(columns: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    values = [json.dumps(v) if isinstance(v, dict) else v for v in columns.values()]
+    return ", ".join(f"{name} = ?" for name in columns), values
 
 
 def _job(row: tuple[Any, ...]) -> JobRow:

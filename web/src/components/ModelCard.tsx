@@ -2,8 +2,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { explain, get } from "../api";
 import { models } from "../store";
-import { count, percent } from "../text";
-import type { ModelCard as Card, ScoreSummary } from "../types";
+import { artists, count, percent } from "../text";
+import type { Counts, ModelCard as Card, ScoreSummary } from "../types";
 import { Confusion } from "./Confusion";
 import { Dialog } from "./Dialog";
 import { Scores } from "./Scores";
@@ -45,9 +45,9 @@ function text(values: Record<string, unknown>, key: string): string {
 }
 
 function partSizes(data: Record<string, unknown>): string {
-  const parts = (data["parts"] ?? {}) as Record<string, { n_tracks?: number; n_groups?: number }>;
+  const parts = (data["parts"] ?? {}) as Record<string, Counts>;
   return Object.entries(parts)
-    .map(([name, { n_tracks, n_groups }]) => `${name} ${n_tracks ?? 0} tracks of ${n_groups ?? 0} artists`)
+    .map(([name, part]) => `${name} ${part.n_tracks ?? 0} tracks of ${artists(part)} artists`)
     .join("; ");
 }
 

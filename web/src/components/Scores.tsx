@@ -1,5 +1,5 @@
 // How good a model is, said honestly: on what it was measured, how sure that is, what guessing gives.
-import { count, percent } from "../text";
+import { artists, count, percent } from "../text";
 import type { ScoreSummary } from "../types";
 
 const FEW = 50;
@@ -14,15 +14,22 @@ function interval(values: (number | null)[] | null | undefined): string {
 }
 
 export function Scores({ scores }: { scores: ScoreSummary }) {
-  const { n_tracks, n_groups } = scores;
+  const { n_tracks, n_artist_unknown: nUnknown } = scores;
+  const nArtists = artists(scores);
   if (!n_tracks) return <p>This model says nothing of how good it is.</p>;
   const perGenre = Object.entries(scores.per_genre ?? {});
   return (
     <div class="stack">
       <p>
         Measured on {count(n_tracks, "track")}
-        {n_groups ? ` by ${count(n_groups, "artist")}` : ""} that it was not trained on:
+        {nArtists ? ` by ${count(nArtists, "artist")}` : ""} that it was not trained on:
       </p>
+      {!!nUnknown && (
+        <p class="note warn">
+          Of {count(nUnknown, "track")} the artist is not known: if it has learned from others by the
+          same artists, it is less good than this.
+        </p>
+      )}
       {n_tracks < FEW && (
         <p class="note warn">So few tracks say little: another {n_tracks} could give quite other numbers.</p>
       )}

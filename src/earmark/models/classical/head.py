@@ -225,7 +225,8 @@ def usual_distances(
     """
     fold = folds(data.reference, groups, k, seed)
     _, strange = _strangeness(data, fold, n_classes)
-    return data.track_means(strange[:, None])[fold >= 0, 0]
+    distances: NDArray[np.float64] = data.track_means(strange[:, None])[fold >= 0, 0]
+    return distances
 
 
 def choose_c(

@@ -17,7 +17,9 @@ class ModelSummary(Wire):
     licence: str
     source: str = Field(description="shipped, given (by --model) or trained (here).")
     in_use: bool
-    accuracy: Share | None = Field(description="On test tracks of artists not trained on.")
+    accuracy: Share | None = Field(
+        description="On test tracks, of artists not trained on where these are known."
+    )
     accuracy_interval_95: list[float | None] | None
 
 
