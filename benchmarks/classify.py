@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 SECONDS = 240.0
-REPEATS = 5
+REPEATS = 15
 
 
 def main() -> None:
