@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,19 @@ def test_a_song_gets_its_genre_with_the_reason_and_can_be_heard(
 
 
 def drawn(canvas: Any) -> bool:
-    """Whether something has been drawn: a canvas of one colour is blank."""
-    return bool(
-        canvas.evaluate(
-            """(canvas) => {
-                const {width, height} = canvas;
-                const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
-                return new Set(new Uint32Array(data.buffer)).size > 3;
-            }"""
-        )
-    )
+    """Whether something gets drawn: a canvas of one colour is blank, as all are at first."""
+    until = time.monotonic() + 30
+    while not canvas.evaluate(
+        """(canvas) => {
+            const {width, height} = canvas;
+            const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+            return new Set(new Uint32Array(data.buffer)).size > 3;
+        }"""
+    ):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def cursor(page: Any) -> float:
