@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,18 @@ class TestStopping:
         next(flow)
         with pytest.raises(KeyboardInterrupt):
             flow.throw(KeyboardInterrupt())
+
+    def test_an_interrupt_while_the_reader_of_batches_ends_is_not_lost(
+        self, parts: tuple[Part, Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Interrupted(ThreadPoolExecutor):
+            def __exit__(self, *exc_info: object) -> None:
+                super().__exit__(None, None, None)
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("earmark.training.data.ThreadPoolExecutor", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            drain(fit(*parts, 3, QUICK, tmp_path))
 
     def test_when_it_no_longer_gets_better(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
         training, valid = parts

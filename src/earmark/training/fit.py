@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -189,16 +190,17 @@ class _TrainState:
         n_steps = -(-len(order) // size)
         self.network.train()
         total = wait_s = 0.0
-        batches = ahead(train.batches(size, order))
-        for step in range(n_steps):
-            asked = time.monotonic()
-            X, wanted = next(batches)
-            wait_s += time.monotonic() - asked
-            lr = learning_rate(self.recipe.optimiser.lr, schedule, self.epoch + step / n_steps)
-            for group in self.optimiser.param_groups:
-                group["lr"] = lr
-            total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(wanted), rng)
-            yield Step(self.epoch + 1, step + 1, n_steps)
+        # Closed here rather than by the garbage collector, in whose calls a Ctrl-C gets lost.
+        with closing(ahead(train.batches(size, order))) as batches:
+            for step in range(n_steps):
+                asked = time.monotonic()
+                X, wanted = next(batches)
+                wait_s += time.monotonic() - asked
+                lr = learning_rate(self.recipe.optimiser.lr, schedule, self.epoch + step / n_steps)
+                for group in self.optimiser.param_groups:
+                    group["lr"] = lr
+                total += self._learn(torch.from_numpy(X).float(), torch.from_numpy(wanted), rng)
+                yield Step(self.epoch + 1, step + 1, n_steps)
         self.optimiser.zero_grad()  # Gradients are as large as the network.
         loss, accuracy = self.objective.judge(self.network, valid, self.fabric.device)
         train_loss, loss, accuracy = self.fabric.broadcast((total / n_steps, loss, accuracy))
