@@ -31,7 +31,6 @@ from earmark.types import ListenConfig
 from earmark.workflows import runfolder
 from earmark.workflows.crossval import Fold, Trainings, describe_folds, in_force, training_key
 from earmark.workflows.events import Note, Workflow
-from earmark.workflows.imitating import key_of
 from earmark.workflows.learning_set import LabelRequest
 from earmark.workflows.splitting import PRESCRIBED, SplitRequest
 from earmark.workflows.timing import track_ms
@@ -270,7 +269,7 @@ def _key(training: TrainRequest, request: CompareRequest, protocol: str, data_di
     """What makes it another cell."""
     n_folds = 0 if protocol == PAPER else request.n_folds
     trained = training_key(training, data_dir)
-    return key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
+    return runfolder.key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
 
 
 def _kept(file: Path, key: str) -> Cell | None:

@@ -36,7 +36,6 @@ from earmark.workflows.evaluate import (
     nonmusic_methods,
 )
 from earmark.workflows.events import Note, Workflow
-from earmark.workflows.imitating import key_of
 from earmark.workflows.learning_set import Example, gather
 from earmark.workflows.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.workflows.train import FORMAT, TrainRequest, train
@@ -44,8 +43,6 @@ from earmark.workflows.train_head import open_backbone
 
 # Holds the key of the training whose model and split lie beside it, once it has come to its end.
 _FINISHED = "finished"
-# What a recipe says without making another model.
-_OF_NO_EFFECT = ("description", "tune", "paper")
 # A genre can be left out of so many, and others still be told apart.
 _ENOUGH = 3
 
@@ -314,11 +311,11 @@ def training_key(training: TrainRequest, data_dir: Path) -> str:
     recipe = training.recipe
     asked = dataclasses.asdict(training)
     del asked["out"], asked["run_dir"]
-    asked["recipe"] = {k: v for k, v in recipe.to_dict().items() if k not in _OF_NO_EFFECT}
+    asked["recipe"] = {k: v for k, v in recipe.to_dict().items() if k not in runfolder.REMARKS}
     teachers = [recipe.distil.teacher, *filter(None, [recipe.imitation.teacher])]
     models = {"head": [recipe.head.backbone], "distilled": teachers}.get(recipe.kind, [])
     ids = [_model_id(model, data_dir) for model in models]
-    return key_of({"format": FORMAT, "request": asked, "models": ids})
+    return runfolder.key_of({"format": FORMAT, "request": asked, "models": ids})
 
 
 def _model_id(model: str, data_dir: Path) -> str:

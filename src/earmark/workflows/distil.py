@@ -27,7 +27,6 @@ from earmark.workflows.events import Note, Progress, Workflow
 from earmark.workflows.hearing import files_below, hear_all
 from earmark.workflows.imitating import (
     described,
-    key_of,
     open_teacher,
     second_teacher,
     with_second_teacher,
@@ -145,7 +144,7 @@ def _key(teacher: Bundle, request: TrainRequest, music: Sequence[str]) -> str:
         "seed": request.recipe.seed,
         "music": music,
     }
-    return key_of(settings)
+    return runfolder.key_of(settings)
 
 
 def _distil(

@@ -6,9 +6,7 @@ Both listen to the same stretches of the same tracks. See `earmark.training.imit
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +22,7 @@ from earmark.training.recipe import TrainingRecipe
 from earmark.types import FloatArray
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import hear_all
+from earmark.workflows.runfolder import key_of
 from earmark.workflows.train_head import known_of, open_backbone
 
 if TYPE_CHECKING:
@@ -83,12 +82,6 @@ def described(teacher: Bundle) -> dict[str, Any]:
     left_out = ("learned", "backbone_learned")
     about = {key: value for key, value in teacher.meta.data.items() if key not in left_out}
     return {"name": teacher.meta.name, "licence": teacher.meta.licence, "data": about}
-
-
-def key_of(settings: Mapping[str, Any]) -> str:
-    """Names what is made by these settings, the same for the same ones."""
-    text = json.dumps(settings, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def with_second_teacher(

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
-from earmark.workflows.runfolder import SETTINGS
+from earmark.workflows.runfolder import REMARKS, SETTINGS
 
 if TYPE_CHECKING:
     from earmark.workflows.train import TrainRequest
 
 # What may be asked for otherwise without making another model.
 _OF_NO_EFFECT = ("run_dir", "hardware", "about", "licence")
-_REMARKS = ("description", "paper", "tune")
 
 
 def check_replaced(request: TrainRequest) -> None:
@@ -75,5 +74,5 @@ def _made_from(request: Mapping[str, Any], folder: str) -> dict[str, Any]:
     made["out"] = whole(made["out"])
     for name in ("unlabelled", "not_music"):
         made[name] = [whole(path) for path in made[name]]
-    made["recipe"] = {k: v for k, v in made["recipe"].items() if k not in _REMARKS}
+    made["recipe"] = {k: v for k, v in made["recipe"].items() if k not in REMARKS}
     return made

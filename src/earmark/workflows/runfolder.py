@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from importlib.util import find_spec
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 SETTINGS = "settings.json"
 """File with what was asked of a run."""
+
+REMARKS = ("description", "paper", "tune")
+"""What a recipe says without making another model."""
 
 _VERSIONS_OF = (
     "earmark",
@@ -54,6 +58,12 @@ def writing_to(run_dir: Path) -> Iterator[None]:
             f"cannot write to the run folder {run_dir}: {e.strerror}",
             "make room or choose another folder, and run the same command again",
         ) from e
+
+
+def key_of(settings: Mapping[str, Any]) -> str:
+    """Names what is made by these settings, the same for the same ones."""
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def is_helper() -> bool:

@@ -24,13 +24,7 @@ from earmark.workflows import runfolder, track_network
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.finishing import OutputsOf, calibrated, measured
 from earmark.workflows.hearing import with_numbers
-from earmark.workflows.learning_set import (
-    Example,
-    LearningSet,
-    assemble,
-    short_hash,
-    spans,
-)
+from earmark.workflows.learning_set import Example, LearningSet, assemble, short_hash, spans
 from earmark.workflows.not_music import MusicOutput, music_output
 from earmark.workflows.train import TrainReport, TrainRequest, draft
 
