@@ -20,11 +20,11 @@ from collections import Counter
 from pathlib import Path
 
 from earmark import config
+from earmark.events import run
 from earmark.genres.names import canonical
 from earmark.library import Catalogue
+from earmark.training.learning_set import LabelRequest
 from earmark.workflows.audit import AuditReport, AuditRequest, audit
-from earmark.workflows.events import run
-from earmark.workflows.learning_set import LabelRequest
 
 MIN_TRACKS = 20
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from tests.audiofiles import synth, write
 
+from earmark.events import run
 from earmark.features.store import FeatureStore
+from earmark.inference.hearing import hear_all
 from earmark.types import ExcerptConfig, ListenConfig
-from earmark.workflows.events import run
-from earmark.workflows.hearing import hear_all
 
 BOUND = 1.8
 CONFIG = ListenConfig(excerpts=ExcerptConfig(n_excerpts=10))

@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earmark.events import run
 from earmark.features.store import FeatureStore
+from earmark.inference.hearing import hear_all
 from earmark.training import recipes
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.types import ExcerptConfig, Slices
-from earmark.workflows.events import run
-from earmark.workflows.hearing import hear_all
 
 if TYPE_CHECKING:
-    from earmark.training.data import Part
+    from earmark.training.torch.data import Part
 
 BOUND_RSS_MB, BOUND_WAIT = 1500, 0.10
 MUSIC = Path(__file__).parents[2] / "shared" / "data"
@@ -119,7 +119,7 @@ def build(chosen: argparse.Namespace) -> None:
 
 
 def whole(store: FeatureStore, n_clips: int) -> Part:
-    from earmark.training.data import Part
+    from earmark.training.torch.data import Part
 
     spans = store.locate([str(i) for i in range(n_clips)])
     return Part.of(store, spans, [i % N_GENRES for i in range(n_clips)])
@@ -153,8 +153,8 @@ def subset(part: Part, n: int, seed: int) -> Part:
 
 
 def train(chosen: argparse.Namespace) -> None:
-    from earmark.training.fit import fit
-    from earmark.training.settings import Epoch
+    from earmark.events import Epoch
+    from earmark.training.torch.fit import fit
 
     how = recipe().replaced({"schedule.epochs": 1}, "benchmark")
     with FeatureStore(chosen.folder / "store", how.listen) as store:
@@ -186,7 +186,7 @@ def train(chosen: argparse.Namespace) -> None:
 def _augmentation_ms(how: TrainingRecipe) -> float:
     import torch
 
-    from earmark.training.augment import Augmenter, mixup
+    from earmark.training.torch.augment import Augmenter, mixup
 
     augment = Augmenter(how.augmentation, how.features, how.slices.n_frames)
     rng = np.random.default_rng(0)
@@ -217,9 +217,9 @@ def plain() -> TrainingRecipe:
 
 
 def ours(chosen: argparse.Namespace) -> None:
-    from earmark.training.data import Part
-    from earmark.training.fit import fit
-    from earmark.training.settings import Epoch
+    from earmark.events import Epoch
+    from earmark.training.torch.data import Part
+    from earmark.training.torch.fit import fit
 
     how, start = plain(), time.perf_counter()
     with FeatureStore(chosen.folder / "ours", how.listen) as store:

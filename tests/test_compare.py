@@ -15,15 +15,14 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 
 from earmark.errors import ConfigError
 from earmark.evaluation.comparison import Cell, Comparison
+from earmark.events import Epoch, Event, Note, Workflow
 from earmark.library import Catalogue
 from earmark.models import bundle, registry
 from earmark.training import recipes
-from earmark.training.caps import capped, quick
-from earmark.training.settings import Epoch
+from earmark.training.learning_set import LabelRequest
+from earmark.training.recipes.caps import capped, quick
 from earmark.workflows import compare as comparing
 from earmark.workflows.compare import CompareRequest, compare
-from earmark.workflows.events import Event, Note, Workflow
-from earmark.workflows.learning_set import LabelRequest
 from tests import backbones
 from tests.cli import earmark
 from tests.test_evaluate_cli import RECIPE, fill

@@ -14,17 +14,17 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 pytest.importorskip("matplotlib", reason="needs earmark[eval]")
 
+from earmark.datasets.splitting import SplitRequest
 from earmark.errors import DataError
-from earmark.evaluation import plots
+from earmark.evaluation.plots import base as plots
+from earmark.events import Event, Note, run
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.learning_set import Example, LabelRequest
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.train import TrainRequest
 from earmark.workflows.crossval import CrossRequest, Trainings, cross_validate
-from earmark.workflows.events import Event, Note, run
-from earmark.workflows.learning_set import Example, LabelRequest
-from earmark.workflows.splitting import SplitRequest
-from earmark.workflows.train import TrainRequest
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 

@@ -11,17 +11,17 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.errors import DataError
+from earmark.events import Event, Note, Progress, run
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.foreign import musicnn
 from earmark.models.runtime import Classifier
 from earmark.training import recipes
-from earmark.workflows import distil
+from earmark.training.learners import distil
+from earmark.training.learning_set import LabelRequest
+from earmark.training.train import TrainRequest, train
 from earmark.workflows.crossval import Trainings
-from earmark.workflows.events import Event, Note, Progress, run
-from earmark.workflows.learning_set import LabelRequest
-from earmark.workflows.train import TrainRequest, train
 from tests import backbones, foreign
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark

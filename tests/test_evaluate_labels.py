@@ -7,12 +7,12 @@ import pytest
 
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
+from earmark.events import run
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
+from earmark.training.learning_set import LabelRequest
 from earmark.workflows.evaluate import Answers, fresh_answers
-from earmark.workflows.events import run
-from earmark.workflows.learning_set import LabelRequest
 from tests import backbones
 from tests.audiofiles import synth, write
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from earmark.datasets import read
+from earmark.events import Note, run
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
+from earmark.training.choosing import idle_merges
+from earmark.training.learning_set import LabelRequest, assemble
 from earmark.types import ListenConfig
-from earmark.workflows.choosing import idle_merges
-from earmark.workflows.events import Note, run
-from earmark.workflows.learning_set import LabelRequest, assemble
 from tests.audiofiles import Kind, synth, write
 
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise"}

@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.errors import ConfigError
+from earmark.events import run
 from earmark.features.listen import listen
 from earmark.models import bundle as bundles
 from earmark.models.bundle import BundleMeta
-from earmark.models.foreign.graph import Graph
+from earmark.models.onnx.graph import Graph
 from earmark.models.runtime import Classifier
 from earmark.types import FeatureConfig, ListenConfig, SliceConfig, VoteConfig
-from earmark.workflows.events import run
 from earmark.workflows.quantise import quantise
 from tests.audiofiles import synth, write
 from tests.cli import earmark

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import AudioError, BundleError, EarmarkError, FileError
-from earmark.workflows.pool import map_files
+from earmark.pool import map_files
 
 _prefix = ""
 
@@ -116,7 +116,7 @@ def test_workers_that_cannot_get_ready_are_no_files_fault(how: str, reason: str)
 
 ENDED_EARLY = """
 import os, subprocess
-from earmark.workflows.pool import map_files
+from earmark.pool import map_files
 from tests.test_pool import work
 for i in range(16):
     soon = f"sleep {0.03 + 0.0125 * i}; kill -INT {os.getpid()}"
@@ -136,7 +136,7 @@ def test_workers_that_are_ended_while_they_start_do_not_complain() -> None:
 
 
 INTERRUPTED = """
-from earmark.workflows.pool import map_files
+from earmark.pool import map_files
 from tests.test_pool import work
 print("go", flush=True)
 try:

@@ -10,14 +10,14 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
+from earmark.events import run
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore
 from earmark.models.runtime import Classifier
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import DistilConfig, ImitationConfig
-from earmark.workflows.events import run
-from earmark.workflows.imitating import _aligned, with_second_teacher
-from earmark.workflows.train_head import known_of
+from earmark.training.learners.head import known_of
+from earmark.training.learners.second_teacher import _aligned, with_second_teacher
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.recipes.settings import DistilConfig, ImitationConfig
 from tests import backbones, foreign
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark

@@ -16,7 +16,7 @@ from earmark.errors import ConfigError
 
 if TYPE_CHECKING:
     from earmark.evaluation.comparison import Comparison
-    from earmark.training.recipe import TrainingRecipe
+    from earmark.training.recipes.recipe import TrainingRecipe
 
 
 def command(
@@ -86,14 +86,14 @@ def command(
 
     Needs earmark[report], and what the recipes need.
     """
-    from earmark.evaluation.comparison_report import complaints, write_comparison
-    from earmark.evaluation.report import require_plots
-    from earmark.training.caps import QUICK_TRACKS
+    from earmark.datasets.splitting import SplitRequest
+    from earmark.evaluation.report.comparison import complaints, write_comparison
+    from earmark.evaluation.report.report import require_plots
+    from earmark.training.learning_set import LabelRequest
     from earmark.training.recipes import names as named
-    from earmark.training.settings import Hardware
+    from earmark.training.recipes.caps import QUICK_TRACKS
+    from earmark.training.recipes.settings import Hardware
     from earmark.workflows.compare import CompareRequest, compare
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.splitting import SplitRequest
 
     require_plots()
     if (root is None) == (data is None):
@@ -146,7 +146,7 @@ def command(
 def _read(
     name: str, seed: int | None, epochs: int | None, patience: int | None, quick: bool
 ) -> TrainingRecipe:
-    from earmark.training import caps
+    from earmark.training.recipes import caps
 
     recipe = caps.capped(learning.read_recipe(name, {"seed": seed}), epochs, patience)
     return caps.quick(recipe) if quick else recipe

@@ -16,7 +16,7 @@ from earmark.cli.console import cell, follow, out
 
 if TYPE_CHECKING:
     from earmark.datasets.duplicates import DuplicatePair
-    from earmark.workflows.duplicates import DuplicateReport
+    from earmark.datasets.fingerprints import DuplicateReport
 
 
 def command(

@@ -17,9 +17,9 @@ from earmark.errors import ConfigError
 if TYPE_CHECKING:
     from earmark.evaluation.bootstrap import Score
     from earmark.evaluation.results import Evaluation
-    from earmark.training.recipe import TrainingRecipe
+    from earmark.training.learning_set import LabelRequest
+    from earmark.training.recipes.recipe import TrainingRecipe
     from earmark.workflows.crossval import CrossRequest
-    from earmark.workflows.learning_set import LabelRequest
 
 
 def command(
@@ -99,11 +99,11 @@ def command(
 
     Needs earmark[report], and to train, what the recipe needs.
     """
-    from earmark.evaluation.report import require_plots, write_report
+    from earmark.datasets.splitting import PRESCRIBED, SplitRequest
+    from earmark.evaluation.report.report import require_plots, write_report
+    from earmark.training.learning_set import LabelRequest
+    from earmark.training.train import WITH_HEAD, TrainRequest
     from earmark.workflows.crossval import CrossRequest
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.splitting import PRESCRIBED, SplitRequest
-    from earmark.workflows.train import WITH_HEAD, TrainRequest
 
     require_plots()
     chosen = options.settings(
@@ -175,11 +175,11 @@ def _measure(
     quiet: bool,
 ) -> tuple[list[Evaluation], int]:
     from earmark.models import bundle as bundles
-    from earmark.models import named
+    from earmark.models import catalog
     from earmark.workflows.evaluate import evaluate_bundle
 
     # A name may be a model's and a recipe's; a recipe cannot be measured as it is.
-    folder = named.find(chosen.model, configuration.data_dir())
+    folder = catalog.find(chosen.model, configuration.data_dir())
     if learning.is_recipe(chosen.model) and not (folder / bundles.META_NAME).is_file():
         raise ConfigError(
             f"{chosen.model} is a recipe, which has to be trained to be measured",
@@ -246,10 +246,10 @@ def _cross(
 
 def _recipe_of(model: str, flags: dict[str, Any]) -> TrainingRecipe:
     """The recipe that a model was trained by, or one by its own name."""
-    from earmark.models import bundle, named
-    from earmark.training.recipe import TrainingRecipe
+    from earmark.models import bundle, catalog
+    from earmark.training.recipes.recipe import TrainingRecipe
 
-    folder = named.find(model, configuration.data_dir())
+    folder = catalog.find(model, configuration.data_dir())
     if learning.is_recipe(model) or not (folder / bundle.META_NAME).is_file():
         return learning.read_recipe(model, flags)
     noted = bundle.load(folder).meta.training.get("recipe")
@@ -265,7 +265,7 @@ def _recipe_of(model: str, flags: dict[str, Any]) -> TrainingRecipe:
 
 def _protocols(names: str) -> tuple[str, ...]:
     from earmark.datasets import PROTOCOLS
-    from earmark.workflows.splitting import PRESCRIBED
+    from earmark.datasets.splitting import PRESCRIBED
 
     known = (*PROTOCOLS, PRESCRIBED)
     chosen = tuple(name.strip() for name in names.split(",") if name.strip())

@@ -43,8 +43,8 @@ def command(
     Examples are tracks by artists that it has not learned from. Needs earmark[report].
     """
     from earmark.models.saliency import parse_method
+    from earmark.training.learning_set import LabelRequest
     from earmark.workflows.explain import ExplainRequest, explain, explain_filters
-    from earmark.workflows.learning_set import LabelRequest
 
     chosen = options.settings(
         config, model=model, vote=vote, workers=workers, time_limit_s=time_limit

@@ -90,9 +90,9 @@ def add(
 @app.command()
 def remove(name: Name) -> None:
     """Delete a model that was added."""
-    from earmark.models import named
+    from earmark.models import catalog
 
-    folder = named.remove(name, config.data_dir())
+    folder = catalog.remove(name, config.data_dir())
     out().print(f"deleted {shown(str(folder))}", markup=False)
 
 

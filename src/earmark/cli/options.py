@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from earmark import config, voting
+from earmark import config
+from earmark.decision import voting
 from earmark.types import VoteConfig
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ def open_catalogue() -> AbstractContextManager[Catalogue]:
 
 def open_bundle(chosen: config.Settings) -> Bundle:
     """The model asked for, or the shipped one."""
-    from earmark.models import bundle, named
-    from earmark.models.named import shipped_model
+    from earmark.models import bundle, catalog
+    from earmark.models.catalog import shipped_model
 
-    wanted = named.find(chosen.model, config.data_dir()) if chosen.model else shipped_model()
+    wanted = catalog.find(chosen.model, config.data_dir()) if chosen.model else shipped_model()
     return bundle.load(wanted)
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from earmark.events import FileSkipped
     from earmark.library import Catalogue, Plan, PlanItem, TagMode
     from earmark.types import TagChange
-    from earmark.workflows.events import FileSkipped
 
 _WIDEST_NAME = 48
 _NARROWEST_GENRE = 12

@@ -64,12 +64,12 @@ def command(
 
     Changes no music file.
     """
-    from earmark.training.settings import Hardware
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.replacing import check_replaced
-    from earmark.workflows.runfolder import is_helper
-    from earmark.workflows.splitting import SplitRequest
-    from earmark.workflows.train import TrainRequest, train
+    from earmark.datasets.splitting import SplitRequest
+    from earmark.training.learning_set import LabelRequest
+    from earmark.training.recipes.settings import Hardware
+    from earmark.training.replacing import check_replaced
+    from earmark.training.run_folder import is_helper
+    from earmark.training.train import TrainRequest, train
 
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
     flags = {

@@ -44,9 +44,9 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Search for better settings of a recipe; needs the extra tune. Changes no music file."""
-    from earmark.training.settings import Hardware
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.splitting import SplitRequest
+    from earmark.datasets.splitting import SplitRequest
+    from earmark.training.learning_set import LabelRequest
+    from earmark.training.recipes.settings import Hardware
     from earmark.workflows.tune import TuneRequest, tune
 
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)

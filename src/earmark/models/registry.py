@@ -26,7 +26,7 @@ TRACK_NETWORKS = {
     "attention": "earmark.models.nets.tracks:TrackAttention",
     "lstm": "earmark.models.nets.tracks:TrackLSTM",
 }
-"""Networks over the slice probabilities of a track, see `earmark.track_network`."""
+"""Networks over the slice probabilities of a track, see `earmark.decision.track_network`."""
 
 # What networks are told beside their options.
 _GIVEN = ("n_bins", "n_frames", "n_classes", "features")

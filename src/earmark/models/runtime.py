@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime as ort
 
 from earmark import features
-from earmark.calibration import Outputs
+from earmark.decision.calibration import Outputs
 from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
 from earmark.types import FloatArray, LevelArray, SliceProbs, Slices

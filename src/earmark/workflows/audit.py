@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from earmark.datasets import LabelledTrack
 from earmark.errors import DataError, FileError
 from earmark.evaluation.mislabels import find_mislabels
+from earmark.events import FileSkipped, Note, Workflow
 from earmark.features.traits import suspicion
+from earmark.inference.hearing import hear_all
+from earmark.inference.judging import judge_all
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.workflows.choosing import choose, unknown_artists
-from earmark.workflows.events import FileSkipped, Note, Workflow
-from earmark.workflows.hearing import hear_all
-from earmark.workflows.judging import judge_all
-from earmark.workflows.learning_set import LabelRequest, gather, short_hash
-from earmark.workflows.train_head import open_backbone, require_head
+from earmark.training.choosing import choose, unknown_artists
+from earmark.training.learners.head import open_backbone, require_head
+from earmark.training.learning_set import LabelRequest, gather, short_hash
 
 T = TypeVar("T")
 

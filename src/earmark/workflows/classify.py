@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from earmark.decision.voting import decide
 from earmark.errors import FileError
+from earmark.events import FileSkipped, Workflow
+from earmark.inference.judging import judge_all
 from earmark.library import Catalogue, Found, walk
 from earmark.models.bundle import Bundle
 from earmark.types import Decision, VoteConfig
-from earmark.voting import decide
-from earmark.workflows.events import FileSkipped, Workflow
-from earmark.workflows.judging import judge_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,24 +17,24 @@ from pathlib import Path
 
 from earmark import features
 from earmark.datasets import PROTOCOLS
+from earmark.datasets.splitting import PRESCRIBED, SplitRequest
 from earmark.errors import ConfigError, EarmarkError
 from earmark.evaluation import results
 from earmark.evaluation.comparison import PAPER, Cell, Comparison, Reported
 from earmark.evaluation.judged import Judged
+from earmark.events import Note, Workflow
+from earmark.inference.timing import track_ms
 from earmark.library import Catalogue
 from earmark.models import registry
 from earmark.models.bundle import Bundle
-from earmark.training.paper import PaperConfig
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import Hardware
+from earmark.training import run_folder
+from earmark.training.learning_set import LabelRequest
+from earmark.training.recipes.paper import PaperConfig
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.recipes.settings import Hardware
+from earmark.training.train import TrainRequest
 from earmark.types import ListenConfig
-from earmark.workflows import runfolder
 from earmark.workflows.crossval import Fold, Trainings, describe_folds, in_force, training_key
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.learning_set import LabelRequest
-from earmark.workflows.splitting import PRESCRIBED, SplitRequest
-from earmark.workflows.timing import track_ms
-from earmark.workflows.train import TrainRequest
 
 # Of how cells are measured and kept; those of another one are measured again.
 _FORMAT = 2
@@ -199,7 +199,7 @@ def _scored(
         protocol=in_force(split, bundle),
         warnings=sorted({f.bundle.meta.data.get("backbone_leak", "") for f in folds} - {""}),
     )
-    heard = runfolder.read_split(folds[-1].run_dir, labels)
+    heard = run_folder.read_split(folds[-1].run_dir, labels)
     milliseconds = yield from track_ms(bundle, [e.path for e in heard], time_limit_s)
     return Cell(
         recipe=recipe.name,
@@ -269,7 +269,7 @@ def _key(training: TrainRequest, request: CompareRequest, protocol: str, data_di
     """What makes it another cell."""
     n_folds = 0 if protocol == PAPER else request.n_folds
     trained = training_key(training, data_dir)
-    return runfolder.key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
+    return run_folder.key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
 
 
 def _kept(file: Path, key: str) -> Cell | None:
@@ -282,7 +282,7 @@ def _kept(file: Path, key: str) -> Cell | None:
 
 
 def _keep(file: Path, key: str, cell: Cell) -> None:
-    with runfolder.writing_to(file.parent):
+    with run_folder.writing_to(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(f".{file.name}.{os.getpid()}")
         text = json.dumps({"key": key, "cell": cell.to_json()}, indent=2)

@@ -12,19 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from earmark.datasets.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.errors import BundleError, DataError
 from earmark.evaluation import results
 from earmark.evaluation.judged import Judged
 from earmark.evaluation.results import Evaluation
 from earmark.evaluation.unknown import Detection
+from earmark.events import Note, Workflow
 from earmark.features.store import FeatureStore, stored_ids
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
+from earmark.training import run_folder
+from earmark.training.choosing import choose
+from earmark.training.learners.head import open_backbone
+from earmark.training.learning_set import Example, gather
+from earmark.training.train import FORMAT, TrainRequest, train
 from earmark.types import FloatArray
-from earmark.workflows import runfolder
-from earmark.workflows.choosing import choose
 from earmark.workflows.evaluate import (
     Answers,
     Subject,
@@ -35,11 +40,6 @@ from earmark.workflows.evaluate import (
     nonmusic_answers,
     nonmusic_methods,
 )
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.learning_set import Example, gather
-from earmark.workflows.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
-from earmark.workflows.train import FORMAT, TrainRequest, train
-from earmark.workflows.train_head import open_backbone
 
 # Holds the key of the training whose model and split lie beside it, once it has come to its end.
 _FINISHED = "finished"
@@ -126,14 +126,14 @@ class Trainings:
         bundle = _finished(folder, key)
         if bundle is None:
             yield Note(f"training {training.recipe.name}, {name}")
-            with runfolder.claimed(folder):
+            with run_folder.claimed(folder):
                 bundle = yield from self._train(folder, training, key)
-        examples = runfolder.read_split(folder / "run", bundle.meta.labels)
+        examples = run_folder.read_split(folder / "run", bundle.meta.labels)
         return bundle, [e for e in examples if e.part == "test"]
 
     def _train(self, folder: Path, training: TrainRequest, key: str) -> Workflow[Bundle]:
         # Until its end, the model and the split in the folder may be of different trainings.
-        with runfolder.writing_to(folder):
+        with run_folder.writing_to(folder):
             (folder / _FINISHED).unlink(missing_ok=True)
         report = yield from train(
             training,
@@ -146,7 +146,7 @@ class Trainings:
             # Half a training is none; its checkpoints stay, to be gone on from.
             shutil.rmtree(training.out)
             raise KeyboardInterrupt
-        with runfolder.writing_to(folder):
+        with run_folder.writing_to(folder):
             (folder / _FINISHED).write_text(f"{key}\n", encoding="utf-8")
         return report.bundle
 
@@ -289,7 +289,7 @@ def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detectio
     """Trainings without each genre in turn: does the model doubt what it has never heard?"""
     whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
     bundle, _ = yield from run.trained("artist/all genres", whole)
-    everything = runfolder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
+    everything = run_folder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
     shows = []
     for number, genre in enumerate(bundle.meta.labels):
         labels = dataclasses.replace(whole.labels, without=(genre,))
@@ -311,11 +311,11 @@ def training_key(training: TrainRequest, data_dir: Path) -> str:
     recipe = training.recipe
     asked = dataclasses.asdict(training)
     del asked["out"], asked["run_dir"]
-    asked["recipe"] = {k: v for k, v in recipe.to_dict().items() if k not in runfolder.REMARKS}
+    asked["recipe"] = {k: v for k, v in recipe.to_dict().items() if k not in run_folder.REMARKS}
     teachers = [recipe.distil.teacher, *filter(None, [recipe.imitation.teacher])]
     models = {"head": [recipe.head.backbone], "distilled": teachers}.get(recipe.kind, [])
     ids = [_model_id(model, data_dir) for model in models]
-    return runfolder.key_of({"format": FORMAT, "request": asked, "models": ids})
+    return run_folder.key_of({"format": FORMAT, "request": asked, "models": ids})
 
 
 def _model_id(model: str, data_dir: Path) -> str:

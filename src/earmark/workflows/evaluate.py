@@ -13,24 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from earmark.datasets import LabelledTrack
+from earmark.decision.voting import modes
 from earmark.errors import DataError, FileError
 from earmark.evaluation import nonmusic, results
 from earmark.evaluation.judged import Judged
 from earmark.evaluation.results import Evaluation
 from earmark.evaluation.unknown import TRACK_SCORES, Detection, Shown
 from earmark.evaluation.unknown import evaluate as evaluate_unknown
+from earmark.events import Note, Workflow
 from earmark.features.listen import slices_of
 from earmark.genres import canonical, fold
 from earmark.genres.labels import choose_labels, choose_values
+from earmark.inference.judging import judge_all
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
+from earmark.training.learners.music import find_sounds
+from earmark.training.learning_set import LabelRequest, gather, short_hash
 from earmark.types import Excerpt, FloatArray, VoteConfig
-from earmark.voting import modes
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.judging import judge_all
-from earmark.workflows.learning_set import LabelRequest, gather, short_hash
-from earmark.workflows.not_music import find_sounds
 
 # Of the scores for strangeness, those that probabilities alone give: what the vote sees.
 METHODS = ("max_probability", "entropy")

@@ -14,7 +14,9 @@ import numpy as np
 
 from earmark import features
 from earmark.errors import ConfigError, EarmarkError, FileError, MissingExtraError
-from earmark.evaluation.document import (
+from earmark.evaluation.examples import Mistaken, Pick, mistaken, picks
+from earmark.evaluation.judged import Judged
+from earmark.evaluation.report.document import (
     Block,
     Heading,
     Image,
@@ -23,18 +25,16 @@ from earmark.evaluation.document import (
     to_html,
     to_markdown,
 )
-from earmark.evaluation.examples import Mistaken, Pick, mistaken, picks
-from earmark.evaluation.judged import Judged
-from earmark.evaluation.report import require_plots
+from earmark.evaluation.report.report import require_plots
+from earmark.events import FileSkipped, Progress, Workflow
 from earmark.features.listen import listen
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.models.saliency import Method
+from earmark.training.learning_set import LabelRequest
 from earmark.types import Slices, VoteConfig
 from earmark.workflows.evaluate import Answers, fresh_answers, judged
-from earmark.workflows.events import FileSkipped, Progress, Workflow
-from earmark.workflows.learning_set import LabelRequest
 from earmark.workflows.look import draw
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _filters(bundle: Bundle, request: ExplainRequest) -> list[Block]:
 
 
 def _draw_filters(bundle: Bundle, folder: Path, layer: Layer) -> None:
-    from earmark.evaluation import filter_plot
+    from earmark.evaluation.plots import filters as filter_plot
 
     config = bundle.meta.listen.features
     with _writing_to(folder):

@@ -20,22 +20,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.calibration import softmax
 from earmark.datasets import join_groups
 from earmark.datasets.sample import draw_shots
+from earmark.datasets.splitting import WHOLE, SplitRequest
+from earmark.decision.calibration import softmax
 from earmark.errors import DataError
 from earmark.evaluation import results
 from earmark.evaluation.judged import Judged
 from earmark.evaluation.results import Evaluation
+from earmark.events import Progress, Workflow
+from earmark.inference.hearing import with_numbers
 from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
+from earmark.training.learners.head import known_of, open_backbone, require_head
+from earmark.training.learning_set import Example, LabelRequest, LearningSet, assemble, spans
 from earmark.types import FloatArray, VoteConfig
-from earmark.workflows.events import Progress, Workflow
-from earmark.workflows.hearing import with_numbers
-from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble, spans
-from earmark.workflows.splitting import WHOLE, SplitRequest
-from earmark.workflows.train_head import known_of, open_backbone, require_head
 
 _FORCED = VoteConfig(min_confidence=0.0)
 
@@ -49,7 +49,7 @@ class ShotRequest:
     labels : LabelRequest
         The seed of its split is that of the draws.
     backbone : str
-        As in `earmark.workflows.train_head.open_backbone`.
+        As in `earmark.training.learners.head.open_backbone`.
     n_shots : int
         Tracks of each genre to learn from.
     n_draws : int

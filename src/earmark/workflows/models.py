@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import BundleError, ConfigError
+from earmark.events import Progress, Workflow
 from earmark.models import bundle as bundles
-from earmark.models import named
+from earmark.models import catalog
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.fetch import check_sha256, fetch
 from earmark.models.foreign.sources import SOURCES, Source
-from earmark.workflows.events import Progress, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class NamedModel:
 
 def named_models(data_dir: Path) -> list[NamedModel]:
     """The model that comes with the package, and all that were added, by name."""
-    added = {name: named.folder_of(name, data_dir) for name in named.names(data_dir)}
+    added = {name: catalog.folder_of(name, data_dir) for name in catalog.names(data_dir)}
     found = []
-    for name, path in ({named.SHIPPED: named.shipped_model()} | added).items():
+    for name, path in ({catalog.SHIPPED: catalog.shipped_model()} | added).items():
         try:
             found.append(NamedModel(name, path, bundles.load(path)))
         except BundleError as e:
@@ -61,7 +61,7 @@ def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle
     MissingExtraError
         If a library that a conversion needs is missing.
     """
-    folder = named.folder_of(name, data_dir)
+    folder = catalog.folder_of(name, data_dir)
     instead = f"move {folder} away"
     if given is not None and given.is_dir():
         bundles.check_target(folder, instead)

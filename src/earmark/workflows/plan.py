@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from earmark.audio import audio_id
+from earmark.decision.voting import decide
 from earmark.errors import AudioError, FileError, TagError
+from earmark.events import FileSkipped, Progress, Workflow
+from earmark.inference.judging import judge_all
 from earmark.library import Catalogue, Plan, PlanItem, TagMode, is_wanted, make_plan, read_sheet
+from earmark.library.scan import scan
 from earmark.models.bundle import Bundle
 from earmark.tags import check_writable
 from earmark.types import Decision, Track, VoteConfig
-from earmark.voting import decide
-from earmark.workflows.events import FileSkipped, Progress, Workflow
-from earmark.workflows.judging import judge_all
-from earmark.workflows.scan import scan
 
 
 def plan_tags(

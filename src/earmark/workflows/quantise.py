@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from earmark.errors import ConfigError, DataError, MissingExtraError
+from earmark.events import Note, Workflow
 from earmark.features.store import FeatureStore
+from earmark.inference.hearing import hear_all
 from earmark.library import Found, walk
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.types import FloatArray, LevelArray
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.hearing import hear_all
 
 MAX_TRACKS = 400
 """Heard at most: half to calibrate by, half to compare on."""

@@ -10,12 +10,12 @@ from starlette.datastructures import Headers
 
 from earmark import __version__
 from earmark.library import AUDIO_EXTENSIONS
+from earmark.web.auth import COOKIE, LIFETIME_S
 from earmark.web.faults import Refused
-from earmark.web.hub import At
 from earmark.web.metrics import CONTENT_TYPE
 from earmark.web.routes import refusals, router
 from earmark.web.schemas.common import Health, Info, Limits, Token
-from earmark.web.sessions import COOKIE, LIFETIME_S
+from earmark.web.services import At
 
 routes = router("system")
 

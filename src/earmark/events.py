@@ -1,0 +1,76 @@
+"""What long work says while it goes on: the one language of workflows, learners and stores.
+
+A workflow is a generator: it yields events, never prints, and returns its result. Whoever runs it
+shows the events in their own way::
+
+    events = scan("Music", catalogue)
+    report = run(events, print)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` (None: not known yet) at `stage`, just now at `label`."""
+
+    stage: str
+    done: int
+    total: int | None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSkipped:
+    """The run goes on without this file or folder."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth knowing that concerns no single file."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """An epoch of a training is over.
+
+    Losses are mean negative log-likelihoods; `valid_*` are per track.
+
+    `wait_s` of its `seconds` the trainer had nothing to do until a batch had been read; `cpu_s` is
+    processor time, of all threads together.
+    """
+
+    epoch: int
+    train_loss: float
+    valid_loss: float
+    valid_accuracy: float
+    seconds: float
+    wait_s: float
+    best: bool
+    cpu_s: float = 0.0
+
+
+Event: TypeAlias = Progress | FileSkipped | Note | Epoch
+
+T = TypeVar("T")
+Workflow: TypeAlias = Generator[Event, None, T]
+
+
+def run(workflow: Workflow[T], on_event: Callable[[Event], object] = lambda _: None) -> T:
+    """Run a workflow to its end, handing each event to `on_event`; its result."""
+    while True:
+        try:
+            event = next(workflow)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        on_event(event)

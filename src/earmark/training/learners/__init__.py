@@ -1,0 +1,1 @@
+"""Ways to learn, side by side; none imports another, nor what chooses among them."""
