@@ -133,10 +133,14 @@ def _in_eight_bits(
     model: Bundle, music: Path | None, folder: Path
 ) -> tuple[Bundle, dict[str, float]]:
     from earmark.events import run
+    from earmark.session import Resources
     from earmark.workflows.quantise import quantise
 
-    with _some_music(music, folder) as root:
-        flow = quantise(model, str(root), folder / "int8", folder, n_workers=1, time_limit_s=60)
+    with (
+        _some_music(music, folder) as root,
+        Resources(folder, n_workers=1, time_limit_s=60) as resources,
+    ):
+        flow = quantise(model, str(root), folder / "int8", resources)
         found = run(flow)
     return found.bundle, {
         "n_tracks": found.n_tracks,

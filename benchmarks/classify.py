@@ -136,15 +136,17 @@ def _workers(folder: str, n_workers: int) -> None:
     from earmark.events import run
     from earmark.models import bundle
     from earmark.models.catalog import shipped_model
+    from earmark.session import Resources
     from earmark.workflows.classify import classify
 
     model = bundle.load(shipped_model())
     start = time.perf_counter()
-    flow = classify([folder], model, model.meta.vote, None, n_workers=n_workers, time_limit_s=60)
-    results = run(flow)
+    with Resources(Path(folder), n_workers=n_workers, time_limit_s=60) as resources:
+        flow = classify([folder], model, model.meta.vote, resources, remember=False)
+        results = run(flow)
     seconds = time.perf_counter() - start
     rss_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    assert all(result.decision is not None for result in results)
+    assert not any(result.error for result in results)
     print(
         f"{n_workers} workers: {len(results) / seconds:.1f} tracks/s"
         f" ({60 * len(results) / seconds:.0f} a minute), largest worker {rss_mb:.0f} MB"

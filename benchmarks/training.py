@@ -28,7 +28,8 @@ import numpy as np
 
 from earmark.events import run
 from earmark.features.store import FeatureStore
-from earmark.inference.hearing import hear_all
+from earmark.inference.batch import fill
+from earmark.pool import Workers
 from earmark.training import recipes
 from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.types import ExcerptConfig, Slices
@@ -100,7 +101,7 @@ def build(chosen: argparse.Namespace) -> None:
     paths = clips(chosen.folder / "seeds", N_SEEDS, chosen)
     start = time.perf_counter()
     with FeatureStore(chosen.folder / "few", recipe().listen) as few:
-        heard = run(hear_all(paths, few, os.cpu_count() or 1, 60))
+        heard = run(fill(few, paths, Workers(os.cpu_count() or 1, time_limit_s=60)))
         spans = few.locate(list(heard.values()))
         seeds = [few.read(span[:10]) for span in spans if len(span) >= 10]
     rng = np.random.default_rng(0)
@@ -223,7 +224,7 @@ def ours(chosen: argparse.Namespace) -> None:
 
     how, start = plain(), time.perf_counter()
     with FeatureStore(chosen.folder / "ours", how.listen) as store:
-        heard = run(hear_all(compared(chosen), store, os.cpu_count() or 1, 60))
+        heard = run(fill(store, compared(chosen), Workers(os.cpu_count() or 1, time_limit_s=60)))
         prepared = time.perf_counter() - start
         spans = store.locate(list(heard.values()))
         part = Part.of(store, spans, [i % N_GENRES for i in range(len(spans))])

@@ -19,6 +19,7 @@ from earmark.datasets.duplicates import DuplicatePair
 from earmark.datasets.fingerprints import FingerprintStore, fingerprinted_ids
 from earmark.errors import LibraryError
 from earmark.events import FileSkipped, Progress, run
+from earmark.pool import Workers
 from tests.audiofiles import synth, write
 
 
@@ -102,12 +103,12 @@ def test_a_second_run_listens_to_nothing_new(
     monkeypatch.setattr(fingerprints, "_known", set())
     paths = [str(library / "song.mp3"), str(library / "other.flac")]
     events: list[object] = []
-    flow = fingerprints.compare(paths, earmark_home, n_workers=1, time_limit_s=60)
+    flow = fingerprints.compare(paths, earmark_home / "fingerprints", Workers(1, time_limit_s=60))
     first = run(flow, events.append)
     assert sum(isinstance(e, Progress) and e.stage == "listening" for e in events) == 3
     assert len(fingerprinted_ids(earmark_home / "fingerprints")) == 2
     (library / "song.mp3").rename(library / "moved.mp3")
-    fingerprints._start(earmark_home / "fingerprints")
+    fingerprints._start(earmark_home / "fingerprints", 2)
     assert isinstance(fingerprints._take(str(library / "moved.mp3")), str)
     assert isinstance(fingerprints._take(str(library / "old" / "cut.ogg")), Fingerprint)
     assert first.pairs == ()
@@ -125,7 +126,9 @@ def test_what_cannot_be_read_is_reported_and_the_rest_compared(
     names = ("song.mp3", "broken.mp3", "gone.mp3", "old/cut.ogg")
     events: list[object] = []
     flow = fingerprints.compare(
-        [str(library / name) for name in names], earmark_home, n_workers=1, time_limit_s=60
+        [str(library / name) for name in names],
+        earmark_home / "fingerprints",
+        Workers(1, time_limit_s=60),
     )
     report = run(flow, events.append)
     skipped = {Path(e.path).name for e in events if isinstance(e, FileSkipped)}

@@ -40,7 +40,8 @@ from earmark.models.embeddings import EmbeddingStore, embed, embedded_ids
 from earmark.models.runtime import Classifier
 from earmark.training import run_folder
 from earmark.training.learners.head import learnable
-from earmark.training.learning_set import short_hash, spans
+from earmark.training.learning_set import spans
+from earmark.training.provenance import short_hash
 from earmark.types import Slices, VoteConfig
 from tests import backbones
 from tests.audiofiles import Kind, synth, write

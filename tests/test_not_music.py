@@ -20,7 +20,7 @@ from earmark.models.classical.graft import graft, read_music
 from earmark.models.classical.head import Head, Tracks
 from earmark.models.classical.music import MUSIC, OTHER, fit_music, track_odds
 from earmark.models.runtime import Classifier
-from earmark.training.learning_set import short_hash
+from earmark.training.provenance import short_hash
 from earmark.types import Slices
 from tests import backbones
 from tests.audiofiles import Kind, synth, write

@@ -10,12 +10,11 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
-from earmark.training.learning_set import LabelRequest, LearningSet
+from earmark.training.learning_set import LearningSet
 from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.recipes.settings import Hardware
-from earmark.training.replacing import check_replaced
-from earmark.training.run_folder import write_settings
-from earmark.training.train import TrainRequest
+from earmark.training.request import LabelRequest, TrainRequest
+from earmark.training.run_folder import check_replaced, write_settings
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark

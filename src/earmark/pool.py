@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +20,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext
 from multiprocessing.synchronize import RLock
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -82,18 +83,23 @@ class FilePool:
         # Numerical libraries read these when a worker first loads them: n workers use n cores.
         for name in _ONE_THREAD:
             os.environ.setdefault(name, "1")
+        self.n_workers = n_workers
         self._time_limit_s = time_limit_s
         self._started = False
         self._pool = ProcessPool(
             max_workers=n_workers,
             initializer=partial(_start, initializer, initargs, memory_limit_bytes),
-            context=_KeepingLocks(),
+            context=cast(Any, _KeepingLocks()),  # typeshed has another Pipe on Windows
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes, whatever they are doing."""
         self._pool.stop()
         self._pool.join()
 
@@ -126,57 +132,112 @@ class FilePool:
         return _outcome(future, path, self._time_limit_s)
 
 
-def map_files(
-    work: Callable[[str], T],
-    paths: Iterable[str],
-    *,
-    n_workers: int,
-    time_limit_s: float,
-    initializer: Callable[..., None] | None = None,
-    initargs: tuple[Any, ...] = (),
-) -> Iterator[tuple[str, T | FileError]]:
-    """Call `work` on every path in worker processes; yields pairs as they are done.
+class Workers:
+    """Worker processes for one job after another; a context manager that ends them.
+
+    They start with the first file, stay for the next call that needs them ready in the same way,
+    and are replaced for one that does not.
 
     Parameters
     ----------
-    work : callable
-        Importable by name; may raise `FileError`.
-    paths : iterable of str
-        Drawn from only as workers get free.
-    n_workers, time_limit_s, initializer, initargs
+    n_workers, time_limit_s, memory_limit_bytes
         See `FilePool`.
-
-    Yields
-    ------
-    path : str
-    result : T or FileError
-        What `work` returned, or why it did not.
-
-    Raises
-    ------
-    EarmarkError
-        What `initializer` raised, or that workers cannot be started.
     """
-    waiting = iter(paths)
-    # A short queue keeps workers busy and a library of any size out of memory.
-    first = list(islice(waiting, 3 * n_workers))
-    if not first:
-        return
-    with FilePool(
-        min(n_workers, len(first)),
-        time_limit_s=time_limit_s,
-        initializer=initializer,
-        initargs=initargs,
-    ) as pool:
-        running: dict[Future[T], str] = {pool.submit(work, path): path for path in first}
-        while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                path = running.pop(future)
-                outcome = pool.outcome(future, path)
-                for following in islice(waiting, 1):
-                    running[pool.submit(work, following)] = following
-                yield path, outcome
+
+    def __init__(
+        self, n_workers: int, *, time_limit_s: float, memory_limit_bytes: int | None = None
+    ) -> None:
+        self.n_workers, self.time_limit_s = n_workers, time_limit_s
+        self.memory_limit_bytes = memory_limit_bytes
+        self._idle: tuple[FilePool, object] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes; the next call starts new ones."""
+        if self._idle is not None:
+            pool, self._idle = self._idle[0], None
+            pool.close()
+
+    def map(
+        self,
+        work: Callable[[str], T],
+        paths: Iterable[str],
+        *,
+        initializer: Callable[..., None] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> Iterator[tuple[str, T | FileError]]:
+        """Call `work` on every path in worker processes; yields pairs as they are done.
+
+        Parameters
+        ----------
+        work : callable
+            Importable by name; may raise `FileError`.
+        paths : iterable of str
+            Drawn from only as workers get free.
+        initializer, initargs
+            Called once in every worker before its first file.
+
+        Yields
+        ------
+        path : str
+        result : T or FileError
+            What `work` returned, or why it did not.
+
+        Raises
+        ------
+        EarmarkError
+            What `initializer` raised, or that workers cannot be started.
+        """
+        waiting = iter(paths)
+        # A short queue keeps workers busy and a library of any size out of memory.
+        first = list(islice(waiting, 3 * self.n_workers))
+        if not first:
+            return
+        with self._pool(min(self.n_workers, len(first)), initializer, initargs) as pool:
+            running: dict[Future[T], str] = {pool.submit(work, path): path for path in first}
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    path = running.pop(future)
+                    outcome = pool.outcome(future, path)
+                    for following in islice(waiting, 1):
+                        running[pool.submit(work, following)] = following
+                    yield path, outcome
+
+    @contextmanager
+    def _pool(
+        self, size: int, initializer: Callable[..., None] | None, initargs: tuple[Any, ...]
+    ) -> Iterator[FilePool]:
+        """At least `size` processes that are ready so: those of the last call, or new ones."""
+        made_ready_by = (initializer, initargs)
+        # Taken while it is in use: a call within this one gets processes of its own.
+        idle, self._idle = self._idle, None
+        if idle is not None and (idle[1] != made_ready_by or idle[0].n_workers < size):
+            idle[0].close()
+            idle = None
+        pool = idle[0] if idle else None
+        try:
+            if pool is None:
+                pool = FilePool(
+                    size,
+                    time_limit_s=self.time_limit_s,
+                    memory_limit_bytes=self.memory_limit_bytes,
+                    initializer=initializer,
+                    initargs=initargs,
+                )
+            yield pool
+        except BaseException:
+            # Files are still being worked on, or there are no workers any more.
+            if pool is not None:
+                pool.close()
+            raise
+        self.close()
+        self._idle = pool, made_ready_by
 
 
 @contextmanager
@@ -186,6 +247,9 @@ def _interrupts_held_back() -> Iterator[None]:
     Ctrl-C reaches the whole process group; stopping the workers is the parent's business. That a
     worker ignores the signal itself comes too late: until then it has to import much.
     """
+    if sys.platform == "win32":  # which has no signals to hold back
+        yield
+        return
     # multiprocessing lets signals through again when it starts this helper of its own.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -216,12 +280,12 @@ def _start(
 
 def _limit_memory(n_bytes: int) -> None:
     """Let this process take `n_bytes` more than it has; nothing happens but on Linux."""
-    status = Path("/proc/self/status")
-    if not status.exists():
+    if sys.platform != "linux":
         return
     import resource
 
-    lines = dict(line.split(":", 1) for line in status.read_text("ascii", "replace").splitlines())
+    status = Path("/proc/self/status").read_text("ascii", "replace")
+    lines = dict(line.split(":", 1) for line in status.splitlines())
     limit = int(lines["VmData"].split()[0]) * 1024 + n_bytes
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:

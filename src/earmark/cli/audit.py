@@ -64,7 +64,7 @@ def command(
     Changes nothing. Needs earmark[head], unless a model judges.
     """
     from earmark.models import bundle, catalog
-    from earmark.training.learning_set import LabelRequest
+    from earmark.training.request import LabelRequest
     from earmark.workflows.audit import AuditRequest, audit
 
     if as_json and as_csv:
@@ -88,13 +88,10 @@ def command(
         backbone=backbone or "",
         model=None if model is None else bundle.load(catalog.find(model, home)),
     )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = audit(
             request,
-            catalogue,
-            home,
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         report, n_skipped = follow(flow, quiet=quiet)
     if as_json:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earmark import config as configuration
 from earmark.cli import learning, options
 from earmark.cli.console import cell, complain, follow, out, shown
 from earmark.errors import ConfigError
@@ -89,10 +88,10 @@ def command(
     from earmark.datasets.splitting import SplitRequest
     from earmark.evaluation.report.comparison import complaints, write_comparison
     from earmark.evaluation.report.report import require_plots
-    from earmark.training.learning_set import LabelRequest
     from earmark.training.recipes import names as named
     from earmark.training.recipes.caps import QUICK_TRACKS
     from earmark.training.recipes.settings import Hardware
+    from earmark.training.request import LabelRequest
     from earmark.workflows.compare import CompareRequest, compare
 
     require_plots()
@@ -125,14 +124,11 @@ def command(
         n_folds=folds or 0,
         hardware=Hardware(accelerator, 1, precision),
     )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = compare(
             request,
-            catalogue,
-            configuration.data_dir(),
+            resources,
             command=shlex.join(["earmark", *sys.argv[1:]]),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
         )
         found, n_skipped = follow(flow, quiet=quiet)
     page = write_comparison(report, found)

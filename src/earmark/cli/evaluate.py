@@ -17,8 +17,8 @@ from earmark.errors import ConfigError
 if TYPE_CHECKING:
     from earmark.evaluation.bootstrap import Score
     from earmark.evaluation.results import Evaluation
-    from earmark.training.learning_set import LabelRequest
     from earmark.training.recipes.recipe import TrainingRecipe
+    from earmark.training.request import LabelRequest
     from earmark.workflows.crossval import CrossRequest
 
 
@@ -101,8 +101,8 @@ def command(
     """
     from earmark.datasets.splitting import PRESCRIBED, SplitRequest
     from earmark.evaluation.report.report import require_plots, write_report
-    from earmark.training.learning_set import LabelRequest
-    from earmark.training.train import WITH_HEAD, TrainRequest
+    from earmark.training import learners
+    from earmark.training.request import LabelRequest, TrainRequest
     from earmark.workflows.crossval import CrossRequest
 
     require_plots()
@@ -145,7 +145,7 @@ def command(
             out=report / "trainings",
             recipe=recipe,
             unlabelled=tuple(unlabelled or ()),
-            not_music=sounds if recipe.kind in WITH_HEAD else (),
+            not_music=sounds if learners.find(recipe.kind).not_music else (),
         )
         cross = CrossRequest(training, protocols, folds or 0, leave_genre_out, sounds)
         evaluations, n_skipped = _cross(cross, chosen, quiet)
@@ -186,14 +186,12 @@ def _measure(
             "add --cv or --protocol, or give a model's folder",
         )
     bundle = options.open_bundle(chosen)
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = evaluate_bundle(
             bundle,
             options.vote_of(chosen, bundle),
             request,
-            catalogue,
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
             not_music=not_music,
         )
         evaluation, n_skipped = follow(flow, quiet=quiet)
@@ -216,13 +214,10 @@ def _few_shots(
             f"{recipe.name} is no head, which alone learns from a few tracks",
             "measure the recipe head, with --backbone and the model to put it on",
         )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = few_shots(
             ShotRequest(request, recipe.head.backbone, n_shots, n_draws),
-            catalogue,
-            configuration.data_dir(),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         evaluation, n_skipped = follow(flow, quiet=quiet)
     return [evaluation], n_skipped
@@ -233,13 +228,10 @@ def _cross(
 ) -> tuple[list[Evaluation], int]:
     from earmark.workflows.crossval import cross_validate
 
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = cross_validate(
             request,
-            catalogue,
-            configuration.data_dir(),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         return follow(flow, quiet=quiet)
 

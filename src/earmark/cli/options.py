@@ -15,6 +15,7 @@ from earmark.types import VoteConfig
 if TYPE_CHECKING:
     from earmark.library import Catalogue
     from earmark.models.bundle import Bundle
+    from earmark.session import Resources
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings.", dir_okay=False)
@@ -64,6 +65,15 @@ SliceConfidence = Annotated[
 def settings(file: Path | None, **flags: Any) -> config.Settings:
     """Settings by file and flags; flags left out (None) say nothing."""
     return config.load(file, {name: value for name, value in flags.items() if value is not None})
+
+
+def open_resources(chosen: config.Settings) -> Resources:
+    """Home, catalogue, stores and workers, as the settings have them."""
+    from earmark.session import Resources
+
+    return Resources(
+        config.data_dir(), n_workers=chosen.n_workers, time_limit_s=chosen.time_limit_s
+    )
 
 
 def open_catalogue() -> AbstractContextManager[Catalogue]:

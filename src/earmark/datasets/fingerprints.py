@@ -21,7 +21,7 @@ from earmark.datasets.duplicates import DuplicatePair, find_duplicates
 from earmark.datasets.splits import join_groups
 from earmark.errors import FileError, LibraryError
 from earmark.events import FileSkipped, Progress, Workflow
-from earmark.pool import map_files
+from earmark.pool import Workers
 
 _FLUSH_EVERY = 64
 
@@ -79,6 +79,12 @@ class FingerprintStore:
         ]
         with self._explained(), self._db:
             self._db.executemany("INSERT OR IGNORE INTO fingerprints VALUES (?, ?, ?, ?)", rows)
+
+    @property
+    def n_tracks(self) -> int:
+        """Recordings whose fingerprints are stored."""
+        with self._explained():
+            return int(self._db.execute("SELECT COUNT(*) FROM fingerprints").fetchone()[0])
 
     def get(self, audio_id: str) -> Fingerprint | None:
         """The fingerprint of some audio; None where it has not been taken."""
@@ -139,9 +145,7 @@ class DuplicateReport:
         return sorted((m for m in members.values() if len(m) > 1), key=lambda m: (-len(m), m))
 
 
-def compare(
-    paths: Sequence[str], home: Path, *, n_workers: int, time_limit_s: float
-) -> Workflow[DuplicateReport]:
+def compare(paths: Sequence[str], folder: Path, workers: Workers) -> Workflow[DuplicateReport]:
     """Find the same recordings among files.
 
     Fingerprints are kept: when the run is cut short the next one goes on from there, and a file
@@ -150,18 +154,17 @@ def compare(
     Parameters
     ----------
     paths : sequence of str
-    home : Path
-        Folder for Earmark's data.
-    n_workers, time_limit_s
-        As `map_files` has them.
+    folder : Path
+        Of the store.
+    workers : Workers
 
     Raises
     ------
     LibraryError
         The store cannot be used.
     """
-    with FingerprintStore(home / "fingerprints") as store:
-        ids = yield from _take_all(paths, store, n_workers, time_limit_s)
+    with FingerprintStore(folder) as store:
+        ids = yield from _take_all(paths, store, workers)
         kept, items = [], []
         for path in paths:
             item = store.get(ids[path]) if path in ids else None
@@ -173,19 +176,15 @@ def compare(
 
 
 def _take_all(
-    paths: Sequence[str], store: FingerprintStore, n_workers: int, time_limit_s: float
+    paths: Sequence[str], store: FingerprintStore, workers: Workers
 ) -> Workflow[dict[str, str]]:
     """Bring all fingerprints into the store; audio_id of each path that could be read."""
     ids: dict[str, str] = {}
     batch: list[Fingerprint] = []
     yield Progress("listening", 0, len(paths), "")
-    outcomes = map_files(
-        _take,
-        paths,
-        n_workers=n_workers,
-        time_limit_s=time_limit_s,
-        initializer=_start,
-        initargs=(store.folder,),
+    # Workers know what is stored when they get ready: with more in it, they get ready anew.
+    outcomes = workers.map(
+        _take, paths, initializer=_start, initargs=(store.folder, store.n_tracks)
     )
     try:
         for n_done, (path, outcome) in enumerate(outcomes, start=1):
@@ -205,7 +204,7 @@ def _take_all(
     return ids
 
 
-def _start(folder: Path) -> None:
+def _start(folder: Path, _: int) -> None:
     global _known
     _known = fingerprinted_ids(folder)
 

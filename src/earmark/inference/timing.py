@@ -15,7 +15,7 @@ from earmark.features.listen import listen
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
-from earmark.pool import map_files
+from earmark.pool import Workers
 
 N_TIMED = 16
 
@@ -38,7 +38,7 @@ def _decide(path: str) -> float:
     return time.process_time() - began
 
 
-def track_ms(bundle: Bundle, paths: Sequence[str], time_limit_s: float) -> Workflow[float]:
+def track_ms(bundle: Bundle, paths: Sequence[str], workers: Workers) -> Workflow[float]:
     """Median milliseconds of processor time a track, over some of `paths`, evenly chosen.
 
     In a worker process whose libraries use one thread each. The first track warms it up and does
@@ -49,17 +49,11 @@ def track_ms(bundle: Bundle, paths: Sequence[str], time_limit_s: float) -> Workf
     chosen = [ordered[int(i * step)] for i in range(min(N_TIMED, len(ordered)))]
     # The first once more, to warm up: one worker takes them one after the other.
     paths = [*chosen[:1], *chosen]
-    outcomes = map_files(
-        _decide,
-        paths,
-        n_workers=1,
-        time_limit_s=time_limit_s,
-        initializer=_start,
-        initargs=(bundle.path,),
-    )
     seconds = []
-    for n_done, (path, outcome) in enumerate(outcomes, start=1):
-        if not isinstance(outcome, FileError):
-            seconds.append(outcome)
-        yield Progress("timing", n_done, len(paths), path)
+    with Workers(1, time_limit_s=workers.time_limit_s) as one:
+        outcomes = one.map(_decide, paths, initializer=_start, initargs=(bundle.path,))
+        for n_done, (path, outcome) in enumerate(outcomes, start=1):
+            if not isinstance(outcome, FileError):
+                seconds.append(outcome)
+            yield Progress("timing", n_done, len(paths), path)
     return 1000 * median(seconds[1:]) if len(seconds) > 1 else math.nan

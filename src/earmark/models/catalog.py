@@ -17,7 +17,7 @@ SHIPPED = "ear"
 _NAME = re.compile(r"\w[\w.-]*")
 
 
-def folder_of(name: str, data_dir: Path) -> Path:
+def folder_of(name: str, home: Path) -> Path:
     """Where the model of that name is, or would be.
 
     Raises
@@ -30,15 +30,15 @@ def folder_of(name: str, data_dir: Path) -> Path:
             f"{name!r} is no name for a model",
             "use letters, digits, dots and dashes, and begin with a letter or a digit",
         )
-    return data_dir / "models" / name
+    return home / "models" / name
 
 
-def names(data_dir: Path) -> list[str]:
+def names(home: Path) -> list[str]:
     """Names of all models that were added."""
-    return sorted(found.parent.name for found in (data_dir / "models").glob(f"[!.]*/{META_NAME}"))
+    return sorted(found.parent.name for found in (home / "models").glob(f"[!.]*/{META_NAME}"))
 
 
-def find(model: str, data_dir: Path) -> Path:
+def find(model: str, home: Path) -> Path:
     """Folder of a model that is given by its own folder or by its name.
 
     A folder that holds a model comes before a model of that name, and one that was added before
@@ -53,7 +53,7 @@ def find(model: str, data_dir: Path) -> Path:
     given = Path(model).expanduser()
     if (given / META_NAME).is_file() or not _NAME.fullmatch(model):
         return given
-    named = folder_of(model, data_dir)
+    named = folder_of(model, home)
     if (named / META_NAME).is_file():
         return named
     if model in SOURCES:
@@ -68,7 +68,7 @@ def shipped_model() -> Path:
     return Path(__file__).with_name("shipped")
 
 
-def remove(name: str, data_dir: Path) -> Path:
+def remove(name: str, home: Path) -> Path:
     """Delete the model of that name; where it was.
 
     Raises
@@ -78,11 +78,11 @@ def remove(name: str, data_dir: Path) -> Path:
     ConfigError
         If there is no model of that name, or none but the one that comes with the package.
     """
-    folder = folder_of(name, data_dir)
-    if name not in names(data_dir):
+    folder = folder_of(name, home)
+    if name not in names(home):
         if name == SHIPPED:
             raise ConfigError(f"{name} comes with Earmark and cannot be removed")
-        known = ", ".join(names(data_dir)) or "none"
+        known = ", ".join(names(home)) or "none"
         raise ConfigError(f"there is no model called {name}", f"there are: {known}")
     check_target(folder, f"move what else is there away, or delete {folder} yourself")
     # Away under its name at once; a cut-off deletion leaves nothing that looks like a model.

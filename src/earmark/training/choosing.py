@@ -12,7 +12,7 @@ from earmark.genres import canonical, fold, parse
 from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 
 if TYPE_CHECKING:
-    from earmark.training.learning_set import LabelRequest
+    from earmark.training.request import LabelRequest
 
 # A mapping file may be for other libraries too.
 _SHOWN = 3

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,37 @@ from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.runtime import Classifier
 from earmark.training.learning_set import Example, LearningSet, spans
-from earmark.types import FloatArray
+from earmark.training.provenance import provenance
+from earmark.training.request import TrainRequest
+from earmark.types import FloatArray, ListenConfig
 
 if TYPE_CHECKING:
     from earmark.models.classical.stacker import FittedStacker
 
 OutputsOf: TypeAlias = Callable[[Sequence[Example]], list[Outputs]]
 """Gives the network's answers to each track's slices."""
+
+
+def draft(
+    request: TrainRequest,
+    learning_set: LearningSet,
+    listen: ListenConfig,
+    course: Mapping[str, Any],
+) -> BundleMeta:
+    """``model.json`` of what has just been trained: without temperature, threshold and scores.
+
+    `course` is what is to be said of how training went.
+    """
+    return BundleMeta(
+        name=request.out.name,
+        labels=learning_set.labels,
+        listen=listen,
+        vote=request.recipe.vote,
+        data={"about": request.about, **learning_set.describe()},
+        training={**provenance(request), **course},
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        licence=request.licence,
+    )
 
 
 def finish(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,9 +26,9 @@ from earmark.datasets.splitting import SLICES, SplitRequest, split_slices, split
 from earmark.errors import DataError
 from earmark.events import Note, Workflow
 from earmark.genres.labels import LabelChoice
-from earmark.inference.hearing import Store, hear_all
-from earmark.library import Catalogue
+from earmark.inference.batch import Store, fill
 from earmark.library.scan import scan
+from earmark.session import Resources
 from earmark.training.choosing import (
     choose,
     describe,
@@ -38,52 +36,9 @@ from earmark.training.choosing import (
     unknown_artists,
     without_tracks,
 )
+from earmark.training.provenance import short_hash
+from earmark.training.request import LabelRequest
 from earmark.types import Track
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRequest:
-    """Which tracks to learn from, and which genre each stands for.
-
-    Attributes
-    ----------
-    root : str
-        Folder with the music.
-    source : str
-        One of `earmark.datasets.SOURCES`, such as ``tags`` or the path of a CSV manifest.
-    merges : mapping of str to str
-        Raw genre to the genre that it counts as.
-    min_tracks : int
-        Genres with fewer tracks are dropped, or with `roll_up` counted as their parent genre.
-    only : tuple of str
-        Genres to choose from; empty: all.
-    without : tuple of str
-        Labels whose tracks are left out once each track has its label. Unlike by `only`, none of
-        them counts as a more general genre instead.
-    field : str
-        What is learned: ``genre``, another tag (``mood``, ``grouping``), a manifest's column.
-    meta : str or None
-        Folder with the lists or tables of the data set, where they are not beside the audio.
-    split : SplitRequest
-    fingerprints : bool
-        Whether to look for duplicates by their sound, so that none is on both sides of a split.
-        Each track is decoded whole for that, once.
-    max_tracks : int
-        Of more, so many are drawn, genre by genre and artist by artist; 0: all are taken.
-    """
-
-    root: str
-    source: str = "tags"
-    merges: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    min_tracks: int = 10
-    roll_up: bool = False
-    only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    field: str = "genre"
-    meta: str | None = None
-    split: SplitRequest = dataclasses.field(default_factory=SplitRequest)
-    fingerprints: bool = True
-    max_tracks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +125,7 @@ class LearningSet:
         }
 
 
-def assemble(
-    request: LabelRequest,
-    catalogue: Catalogue,
-    store: Store,
-    home: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
-) -> Workflow[LearningSet]:
+def assemble(request: LabelRequest, resources: Resources, store: Store) -> Workflow[LearningSet]:
     """Find labelled tracks, choose genres, listen, and split by artist.
 
     Raises
@@ -186,7 +133,7 @@ def assemble(
     DataError
         If the labels cannot be learned from, with what to do about it.
     """
-    tracks = yield from gather(request, catalogue)
+    tracks = yield from gather(request, resources)
     choice = choose(tracks, request)
     labels = tuple(sorted(choice.counts))
     yield Note(describe(choice))
@@ -203,14 +150,14 @@ def assemble(
     if remark := unknown_artists([track for track, _ in chosen]):
         yield Note(remark)
     paths = [track.path for track, _ in chosen]
-    heard = yield from hear_all(paths, store, n_workers, time_limit_s)
+    heard = yield from fill(store, paths, resources.workers)
     rows = [(track, label, heard[track.path]) for track, label in chosen if track.path in heard]
     kept = _without_doubles(rows)
     _check_genres(kept, labels)
     near: list[tuple[int, int]] = []
     if request.fingerprints and request.split.protocol != SLICES:
         kept_paths = [track.path for track, _, _ in kept]
-        found = yield from compare(kept_paths, home, n_workers=n_workers, time_limit_s=time_limit_s)
+        found = yield from compare(kept_paths, resources.fingerprints, resources.workers)
         place = {path: i for i, path in enumerate(kept_paths)}
         near = [(place[found.paths[p.a]], place[found.paths[p.b]]) for p in found.pairs]
     examples, split_by = _split(kept, labels, store, near, request.split)
@@ -229,11 +176,6 @@ def assemble(
     return learning_set
 
 
-def short_hash(name: str) -> str:
-    """Eight hexadecimal digits of a track's or a group's name."""
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-
-
 def spans(store: Store, examples: Sequence[Example]) -> list[NDArray[np.int64]]:
     """Numbers in `store` of each example's slices."""
     found = store.locate([e.audio_id for e in examples])
@@ -243,12 +185,12 @@ def spans(store: Store, examples: Sequence[Example]) -> list[NDArray[np.int64]]:
     ]
 
 
-def gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[LabelledTrack]]:
+def gather(request: LabelRequest, resources: Resources) -> Workflow[list[LabelledTrack]]:
     """Labelled tracks of the request's source, as a person left them."""
     known: Iterable[Track] = ()
     if request.source in FROM_CATALOGUE:
-        yield from scan(request.root, catalogue)
-        known = catalogue.tracks(request.root)
+        yield from scan(request.root, resources.catalogue)
+        known = resources.catalogue.tracks(request.root)
     collection = read(
         request.source, request.root, tracks=known, field=request.field, meta=request.meta
     )

@@ -7,24 +7,21 @@ import dataclasses
 import hashlib
 import json
 import os
-import platform
 import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from earmark.errors import LibraryError
+from earmark.errors import BundleError, LibraryError
 from earmark.evaluation.scores import Scores
 from earmark.events import Epoch
 from earmark.locking import lock
+from earmark.models import bundle as bundles
 from earmark.training.learning_set import Example, LearningSet
-
-if TYPE_CHECKING:
-    from earmark.training.train import TrainRequest
+from earmark.training.provenance import environment
+from earmark.training.request import TrainRequest
 
 SETTINGS = "settings.json"
 """File with what was asked of a run."""
@@ -32,18 +29,9 @@ SETTINGS = "settings.json"
 REMARKS = ("description", "paper", "tune")
 """What a recipe says without making another model."""
 
-_VERSIONS_OF = (
-    "earmark",
-    "torch",
-    "lightning-fabric",
-    "scikit-learn",
-    "skl2onnx",
-    "librosa",
-    "numpy",
-    "onnxruntime",
-    "av",
-    "soxr",
-)
+
+# What may be asked for otherwise without making another model.
+_OF_NO_EFFECT = ("run_dir", "hardware", "about", "licence")
 
 _SPLIT_COLUMNS = ("path", "genre", "group", "part", "audio_id", "slices")
 
@@ -113,7 +101,7 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
     settings = {
         "request": dataclasses.asdict(request),
         "data": learning_set.describe(),
-        "environment": _environment(),
+        "environment": environment(),
         # Where its relative paths start from.
         "folder": str(Path.cwd()),
     }
@@ -194,47 +182,59 @@ def _write_history(run_dir: Path, history: Sequence[Epoch]) -> None:
     )
 
 
-def provenance(request: TrainRequest) -> dict[str, Any]:
-    """For ``model.json``: recipe as used, hardware, versions, commit."""
-    return {
-        "recipe": {"name": request.recipe.name, **request.recipe.to_dict()},
-        "hardware": request.hardware.to_dict(),
-        "target_precision": request.target_precision,
-        "environment": _environment(),
-    }
+def check_replaced(request: TrainRequest) -> None:
+    """Refuse to put a model in the place of one made from other data, labels or recipe.
+
+    What a model was made from is noted in its run folder. One whose run folder is gone counts as
+    another.
+
+    Raises
+    ------
+    BundleError
+    """
+    if not (request.out / bundles.META_NAME).is_file():
+        return
+    noted = _noted(request.run_folder)
+    asked = json.loads(json.dumps(dataclasses.asdict(request), default=str))
+    wanted = _made_from(asked, str(Path.cwd()))
+    if noted is None or noted["out"] != wanted["out"]:
+        what = ""
+    elif noted == wanted:
+        return
+    else:
+        what = f" (made from {noted['labels']['root']} by recipe {noted['recipe']['name']})"
+    raise BundleError(
+        f"{request.out} holds another model{what}, which would be lost",
+        "choose another --out, or add --force to replace it",
+    )
 
 
-def course(history: Sequence[Epoch]) -> dict[str, Any]:
-    """For ``model.json``: how long training took."""
-    return {
-        "n_epochs": len(history),
-        "seconds": round(sum(e.seconds for e in history), 1),
-        "cpu_seconds": round(sum(e.cpu_s for e in history), 1),
-    }
-
-
-def _environment() -> dict[str, str]:
-    return {
-        **{name: _version(name) for name in _VERSIONS_OF},
-        "python": platform.python_version(),
-        "commit": _commit(),
-    }
-
-
-def _version(name: str) -> str:
-    """Empty where it is not installed: a head is trained without torch."""
+def _noted(run_dir: Path) -> dict[str, Any] | None:
+    """What the run in that folder makes its model from, if that can be read."""
     try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
+        settings = json.loads((run_dir / SETTINGS).read_text(encoding="utf-8"))
+        return _made_from(settings["request"], settings["folder"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
-def _commit() -> str:
-    """Last commit of the source that Earmark runs from; empty for an installed release."""
-    command = ["git", "log", "-1", "--format=%H", "--", "."]
-    source = Path(__file__).parents[1]
-    try:
-        done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip()
+def _made_from(request: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """A request as JSON has it, without what has no effect; `folder` is what paths start from."""
+
+    def whole(path: str | None) -> str | None:
+        return path and os.path.normpath(os.path.join(folder, path))  # noqa: PTH118 - as it is written
+
+    made = {name: value for name, value in request.items() if name not in _OF_NO_EFFECT}
+    labels = made["labels"]
+    is_table = labels["source"].lower().endswith(".csv")
+    made["labels"] = {
+        **labels,
+        "root": whole(labels["root"]),
+        "source": whole(labels["source"]) if is_table else labels["source"],
+        "meta": whole(labels["meta"]),
+    }
+    made["out"] = whole(made["out"])
+    for name in ("unlabelled", "not_music"):
+        made[name] = [whole(path) for path in made[name]]
+    made["recipe"] = {k: v for k, v in made["recipe"].items() if k not in REMARKS}
+    return made

@@ -24,15 +24,14 @@ from earmark.evaluation.comparison import PAPER, Cell, Comparison, Reported
 from earmark.evaluation.judged import Judged
 from earmark.events import Note, Workflow
 from earmark.inference.timing import track_ms
-from earmark.library import Catalogue
 from earmark.models import registry
 from earmark.models.bundle import Bundle
+from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.learning_set import LabelRequest
 from earmark.training.recipes.paper import PaperConfig
 from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.recipes.settings import Hardware
-from earmark.training.train import TrainRequest
+from earmark.training.request import LabelRequest, TrainRequest
 from earmark.types import ListenConfig
 from earmark.workflows.crossval import Fold, Trainings, describe_folds, in_force, training_key
 
@@ -70,12 +69,9 @@ class CompareRequest:
 
 def compare(
     request: CompareRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
+    resources: Resources,
     *,
     command: str = "",
-    n_workers: int,
-    time_limit_s: float,
 ) -> Workflow[Comparison]:
     """Train and measure every recipe under every protocol; what fails is a cell that says why.
 
@@ -99,9 +95,9 @@ def compare(
     try:
         for number, (recipe, protocol) in enumerate(asked, start=1):
             training = _training(request, recipe, protocol)
-            run = Trainings(training.out, catalogue, data_dir, n_workers, time_limit_s)
+            run = Trainings(training.out, resources)
             file = request.out / "cells" / recipe.name / f"{protocol}.json"
-            key = _key(training, request, protocol, data_dir)
+            key = _key(training, request, protocol, resources.home)
             cell = _kept(file, key)
             if cell is None:
                 yield Note(f"{number} of {len(asked)}: {recipe.name}, {protocol}")
@@ -167,7 +163,7 @@ def _measured(
     error_file.unlink(missing_ok=True)
     try:
         folds = yield from run.folds(training, split, n_folds)
-        cell = yield from _scored(folds, recipe, protocol, split, training, run.time_limit_s)
+        cell = yield from _scored(folds, recipe, protocol, split, training, run.resources)
     except EarmarkError as e:
         reason = str(e)
     except Exception as e:  # noqa: BLE001 - the boundary: no single recipe may stop the others
@@ -187,7 +183,7 @@ def _scored(
     protocol: str,
     split: str,
     training: TrainRequest,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[Cell]:
     bundle = folds[-1].bundle
     labels = bundle.meta.labels
@@ -200,7 +196,7 @@ def _scored(
         warnings=sorted({f.bundle.meta.data.get("backbone_leak", "") for f in folds} - {""}),
     )
     heard = run_folder.read_split(folds[-1].run_dir, labels)
-    milliseconds = yield from track_ms(bundle, [e.path for e in heard], time_limit_s)
+    milliseconds = yield from track_ms(bundle, [e.path for e in heard], resources.workers)
     return Cell(
         recipe=recipe.name,
         protocol=protocol,
@@ -265,10 +261,10 @@ def count_parameters(bundle: Bundle, recipe: TrainingRecipe) -> int:
     )
 
 
-def _key(training: TrainRequest, request: CompareRequest, protocol: str, data_dir: Path) -> str:
+def _key(training: TrainRequest, request: CompareRequest, protocol: str, home: Path) -> str:
     """What makes it another cell."""
     n_folds = 0 if protocol == PAPER else request.n_folds
-    trained = training_key(training, data_dir)
+    trained = training_key(training, home)
     return run_folder.key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
 
 

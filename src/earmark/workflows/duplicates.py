@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from earmark.datasets.fingerprints import DuplicateReport, compare
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.library import WalkProblem, walk
+from earmark.session import Resources
 
 
 def duplicates(
     root: str | os.PathLike[str],
-    home: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[DuplicateReport]:
     """Compare all files below `root`, as `compare` does. Tags are not read: damaged ones say
     nothing of the sound.
@@ -33,4 +30,4 @@ def duplicates(
         else:
             paths.append(found.path)
     paths.sort(key=os.fsencode)
-    return (yield from compare(paths, home, n_workers=n_workers, time_limit_s=time_limit_s))
+    return (yield from compare(paths, resources.fingerprints, resources.workers))

@@ -21,18 +21,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earmark import extras
 from earmark.datasets import grouped_folds, join_groups
 from earmark.decision.voting import decide, modes
-from earmark.errors import ConfigError, DataError, MissingExtraError
+from earmark.errors import ConfigError, DataError
 from earmark.evaluation.metrics import macro_f1
 from earmark.events import Note, Progress, Workflow
 from earmark.features.store import FeatureStore
-from earmark.library import Catalogue
+from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.learning_set import Example, LabelRequest, LearningSet, assemble, spans
+from earmark.training.learners.network import check_network
+from earmark.training.learning_set import Example, LearningSet, assemble, spans
 from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.recipes.settings import Hardware
-from earmark.training.train import require_training
+from earmark.training.request import LabelRequest
 from earmark.types import FloatArray
 
 if TYPE_CHECKING:
@@ -86,11 +88,7 @@ class Fold:
 
 def tune(
     request: TuneRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[TuneReport]:
     """Search for better values of the request's recipe; goes on where the run folder has a search.
 
@@ -110,16 +108,9 @@ def tune(
     _require_tuning(request)
     with (
         run_folder.claimed(request.out),
-        FeatureStore(data_dir / "features", request.recipe.listen) as store,
+        resources.features(request.recipe.listen) as store,
     ):
-        learning_set = yield from assemble(
-            request.labels,
-            catalogue,
-            store,
-            data_dir,
-            n_workers=n_workers,
-            time_limit_s=time_limit_s,
-        )
+        learning_set = yield from assemble(request.labels, resources, store)
         examples, numbers = deal(learning_set, request)
         yield Note(
             f"{len(examples)} training tracks in {request.n_folds} folds by artist; the other"
@@ -139,11 +130,8 @@ def _require_tuning(request: TuneRequest) -> None:
             f"recipe {recipe.name} declares nothing to tune",
             "a recipe of kind network with a section [tune] does",
         )
-    try:
-        import earmark.training.search  # noqa: F401
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "optuna", "tune") from e
-    require_training(recipe, request.hardware)
+    extras.require("train", "earmark.training.search")
+    check_network(recipe, request.hardware)
 
 
 def deal(learning_set: LearningSet, request: TuneRequest) -> tuple[tuple[Example, ...], list[int]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import earmark
-from earmark.errors import EarmarkError, MissingExtraError
+from earmark import extras
+from earmark.errors import EarmarkError
 from earmark.evaluation.report.document import to_html, to_markdown
 from earmark.evaluation.report.prose import COMPARISON, compose, picture_file
 from earmark.evaluation.results import Evaluation, TrackAnswer, compare
@@ -87,10 +88,7 @@ def _write_tracks(path: Path, evaluations: Sequence[Evaluation]) -> None:
 
 def require_plots() -> None:
     """Fail (`MissingExtraError`) before hours of measuring rather than after."""
-    try:
-        import earmark.evaluation.plots.base  # noqa: F401
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "matplotlib", "report") from e
+    extras.require("head", "earmark.evaluation.plots.base")
 
 
 def to_json(evaluations: Sequence[Evaluation], title: str, command: str) -> dict[str, Any]:

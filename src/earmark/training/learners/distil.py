@@ -19,21 +19,21 @@ from earmark.datasets.sample import sample
 from earmark.errors import DataError
 from earmark.events import Note, Progress, Workflow
 from earmark.features.store import FeatureStore
-from earmark.inference.hearing import files_below, hear_all
-from earmark.library import Catalogue
+from earmark.inference.batch import files_below, fill
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle, BundleMeta
+from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.learners import track_network
-from earmark.training.learners.head import require_head, train_head
+from earmark.training.learners import head
 from earmark.training.learners.second_teacher import (
     described,
     open_teacher,
     second_teacher,
     with_second_teacher,
 )
-from earmark.training.learning_set import gather, short_hash
-from earmark.training.train import TrainReport, TrainRequest
+from earmark.training.learning_set import gather
+from earmark.training.provenance import provenance, short_hash
+from earmark.training.request import TrainReport, TrainRequest
 from earmark.types import FloatArray, VoteConfig
 
 if TYPE_CHECKING:
@@ -50,13 +50,14 @@ _HELD_OUT = 8
 _ENOUGH = 0.9
 
 
-def train_distilled(
+def check(request: TrainRequest) -> None:
+    """Fail before listening rather than after (`ConfigError`, `MissingExtraError`)."""
+    head.check(request)
+
+
+def learn(
     request: TrainRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[TrainReport]:
     """Distil a backbone into the run folder, learn genres from its embeddings, write a bundle.
 
@@ -71,15 +72,13 @@ def train_distilled(
     MissingExtraError
         If scikit-learn, onnx or, for a second teacher, torch is not installed.
     """
-    require_head()
-    track_network.require(request.recipe)
-    second = second_teacher(request.recipe, data_dir)
-    teacher = _open_teacher(request.recipe.distil.teacher, data_dir)
-    paths = yield from _music(request, catalogue)
-    with FeatureStore(data_dir / "features", teacher.meta.listen) as store:
-        heard = yield from hear_all(paths, store, n_workers, time_limit_s)
+    second = second_teacher(request.recipe, resources.home)
+    teacher = _open_teacher(request.recipe.distil.teacher, resources.home)
+    paths = yield from _music(request, resources)
+    with resources.features(teacher.meta.listen) as store:
+        heard = yield from fill(store, paths, resources.workers)
         music = sorted(set(heard.values()))
-        folder = data_dir / "distilled" / _key(teacher, request, music)
+        folder = resources.home / "distilled" / _key(teacher, request, music)
         if (folder / bundles.META_NAME).is_file():
             yield Note(f"the backbone has been distilled from this music before: {folder}")
             made = bundles.load(folder)
@@ -87,7 +86,7 @@ def train_distilled(
             made = yield from _distil(request, teacher, store, music, folder)
     if second is not None:
         made = yield from with_second_teacher(
-            request.recipe, made, second, sorted(heard), data_dir, n_workers, time_limit_s
+            request.recipe, made, second, sorted(heard), resources
         )
     backbone = bundles.write(
         request.run_folder / "backbone",
@@ -95,19 +94,10 @@ def train_distilled(
         made.network.read_bytes(),
         bundles.texts(made.path),
     )
-    return (
-        yield from train_head(
-            request,
-            catalogue,
-            data_dir,
-            n_workers=n_workers,
-            time_limit_s=time_limit_s,
-            backbone=backbone,
-        )
-    )
+    return (yield from head.learn(request, resources, backbone=backbone))
 
 
-def _open_teacher(model: str, data_dir: Path) -> Bundle:
+def _open_teacher(model: str, home: Path) -> Bundle:
     """The teacher in that folder or of that name.
 
     Raises
@@ -118,19 +108,19 @@ def _open_teacher(model: str, data_dir: Path) -> Bundle:
     from earmark.models.foreign.musicnn_layers import read_layers
 
     hint = f"add it by `earmark models add {model}`"
-    teacher = open_teacher(model, data_dir, "the teacher", hint)
+    teacher = open_teacher(model, home, "the teacher", hint)
     read_layers(teacher.network)
     return teacher
 
 
-def _music(request: TrainRequest, catalogue: Catalogue) -> Workflow[list[str]]:
+def _music(request: TrainRequest, resources: Resources) -> Workflow[list[str]]:
     """Files to hear without looking at labels."""
     if not request.unlabelled:
         yield Note(
             "no unlabelled music is given: the backbone is distilled on the labelled music, without"
             " its labels, and scores are of music that the backbone has heard"
         )
-        tracks = yield from gather(request.labels, catalogue)
+        tracks = yield from gather(request.labels, resources)
         return [track.path for track in tracks]
     below = yield from files_below(request.unlabelled)
     return list(dict.fromkeys(path for paths in below.values() for path in paths))
@@ -256,7 +246,7 @@ def _describe(
         listen=teacher.meta.listen,
         vote=VoteConfig(),
         data=data,
-        training={**run_folder.provenance(request), "distilled": facts},
+        training={**provenance(request), "distilled": facts},
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         licence=teacher.meta.licence,
     )

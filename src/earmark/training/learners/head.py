@@ -5,29 +5,26 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earmark import extras
 from earmark.decision.calibration import Outputs
-from earmark.errors import BundleError, DataError, MissingExtraError
+from earmark.errors import DataError
 from earmark.events import Note, Workflow
-from earmark.inference.hearing import with_numbers
-from earmark.library import Catalogue
+from earmark.inference.batch import with_embeddings
 from earmark.models import bundle as bundles
-from earmark.models import catalog
 from earmark.models.bundle import Bundle, BundleMeta
-from earmark.models.catalog import shipped_model
 from earmark.models.embeddings import EmbeddingStore
-from earmark.models.runtime import Classifier
+from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.finish import OutputsOf, calibrated, measured
+from earmark.training.finish import OutputsOf, calibrated, draft, measured
 from earmark.training.learners import track_network
 from earmark.training.learners.music import MusicOutput, music_output
-from earmark.training.learning_set import Example, LearningSet, assemble, short_hash, spans
-from earmark.training.train import TrainReport, TrainRequest, draft
+from earmark.training.learning_set import Example, LearningSet, assemble, spans
+from earmark.training.provenance import known_of, open_backbone
+from earmark.training.request import TrainReport, TrainRequest
 
 if TYPE_CHECKING:
     from earmark.models.classical.head import Head, HeldOut, Tracks
@@ -35,13 +32,20 @@ if TYPE_CHECKING:
 _FOLDS = 3
 
 
-def train_head(
+NEEDS = ("earmark.models.classical.graft", "earmark.models.classical.stacker")
+"""What cannot be imported without the extra ``head``."""
+
+
+def check(request: TrainRequest) -> None:
+    """Fail before listening rather than after (`ConfigError`, `MissingExtraError`)."""
+    extras.require("head", *NEEDS)
+    track_network.check(request.recipe)
+
+
+def learn(
     request: TrainRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
+    resources: Resources,
     *,
-    n_workers: int,
-    time_limit_s: float,
     backbone: Bundle | None = None,
 ) -> Workflow[TrainReport]:
     """Learn genres from a backbone's embeddings of labelled tracks, and write a bundle.
@@ -51,7 +55,7 @@ def train_head(
 
     Parameters
     ----------
-    request, catalogue, data_dir, n_workers, time_limit_s
+    request, resources, n_workers, time_limit_s
         As in `earmark.training.train.train`.
     backbone : Bundle, optional
         By default the one that the request's recipe names.
@@ -65,102 +69,14 @@ def train_head(
     MissingExtraError
         If scikit-learn or onnx is not installed.
     """
-    require_head()
-    track_network.require(request.recipe)
     if backbone is None:
-        backbone = open_backbone(request.recipe.head.backbone, data_dir)
-    with EmbeddingStore(data_dir / "embeddings", backbone) as store:
-        heard = yield from assemble(
-            request.labels,
-            catalogue,
-            store,
-            data_dir,
-            n_workers=n_workers,
-            time_limit_s=time_limit_s,
-        )
+        backbone = open_backbone(request.recipe.head.backbone, resources.home)
+    with resources.embeddings(backbone) as store:
+        heard = yield from assemble(request.labels, resources, store)
         learning_set = yield from usable(heard, store)
         run_folder.write_settings(request.run_folder, request, learning_set)
-        music = yield from music_output(
-            request, backbone, store, learning_set, n_workers=n_workers, time_limit_s=time_limit_s
-        )
+        music = yield from music_output(request, backbone, store, learning_set, resources)
         return (yield from _learn(request, backbone, store, learning_set, music))
-
-
-def require_head() -> None:
-    """Fail before listening rather than after (`MissingExtraError`)."""
-    try:
-        import earmark.models.classical.graft
-        import earmark.models.classical.stacker  # noqa: F401
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "scikit-learn", "head") from e
-
-
-def open_backbone(model: str, data_dir: Path) -> Bundle:
-    """The model in that folder or of that name, or the shipped one.
-
-    Raises
-    ------
-    BundleError
-        If it cannot be used, or gives no embedding.
-    """
-    backbone = bundles.load(catalog.find(model, data_dir) if model else shipped_model())
-    if not Classifier(backbone).has_embedding:
-        raise BundleError(
-            f"{backbone.network} has no output called embedding, so no head can be put on it",
-            "choose another backbone, or train it again with this version",
-        )
-    return backbone
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a backbone's embedding has learned from.
-
-    Attributes
-    ----------
-    recorded : mapping or None
-        As ``model.json`` has it.
-    tracks, groups : set of str
-        Short hashes of recordings and artists.
-    is_all : bool
-        Whether there is nothing else.
-    """
-
-    recorded: Mapping[str, Any] | None
-    tracks: set[str]
-    groups: set[str]
-    is_all: bool
-
-    def leak(self, examples: Sequence[Example], called: str) -> str:
-        """What makes scores on `examples`, `called` so, too good; empty if nothing does."""
-        n_leaked = sum(
-            short_hash(e.audio_id) in self.tracks or short_hash(e.group) in self.groups
-            for e in examples
-        )
-        if n_leaked:
-            return (
-                f"the backbone has learned from {n_leaked} of {called} or from others by their"
-                " artists: the scores are too good"
-            )
-        if not self.is_all:
-            return (
-                "it is not known what the backbone has learned from: if these tracks or artists"
-                " were among it, the scores are too good"
-            )
-        return ""
-
-
-def known_of(backbone: Bundle) -> Known:
-    """What the backbone says of that.
-
-    Of one that is itself a head on another, the embedding is that other's: what its own head has
-    learned is no leak.
-    """
-    data = backbone.meta.data
-    recorded = data.get("backbone_learned", data.get("learned"))
-    tracks, groups = (set(str((recorded or {}).get(k, "")).split()) for k in ("tracks", "groups"))
-    is_all = recorded is not None and bool(data.get("backbone_known", True))
-    return Known(recorded, tracks, groups, is_all)
 
 
 def learnable(store: EmbeddingStore, examples: Sequence[Example]) -> Tracks:
@@ -180,7 +96,7 @@ def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[Learnin
     DataError
         If a genre is left without training tracks, or no track for validation.
     """
-    kept = yield from with_numbers(learning_set.examples, store)
+    kept = yield from with_embeddings(learning_set.examples, store)
     left_out = len(learning_set.examples) - len(kept)
     left = dataclasses.replace(
         learning_set, examples=tuple(kept), n_unheard=learning_set.n_unheard + left_out

@@ -16,14 +16,17 @@ from earmark.datasets import grouped_folds
 from earmark.errors import DataError
 from earmark.evaluation.music import evaluate
 from earmark.events import Note, Workflow, run
-from earmark.inference.hearing import files_below, hear_all, with_numbers
+from earmark.inference.batch import files_below, fill, with_embeddings
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.training.learning_set import LearningSet, short_hash
+from earmark.pool import Workers
+from earmark.session import Resources
+from earmark.training.learning_set import LearningSet
+from earmark.training.provenance import short_hash
 
 if TYPE_CHECKING:
     from earmark.models.classical.head import Head, Tracks
-    from earmark.training.train import TrainRequest
+    from earmark.training.request import TrainRequest
 
 MIN_SOUNDS = 20
 """Fewer do not say what is no music."""
@@ -75,9 +78,7 @@ def music_output(
     backbone: Bundle,
     store: EmbeddingStore,
     learning_set: LearningSet,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[MusicOutput]:
     """Learn it from the request's sounds, or take over what the backbone has.
 
@@ -97,7 +98,7 @@ def music_output(
         taken = {k: v for k, v in backbone.meta.data.items() if k.startswith("not_music")}
         return MusicOutput(read_music(backbone), taken)
     labelled = {e.audio_id for e in learning_set.examples}
-    others = yield from _heard(request.not_music, store, labelled, n_workers, time_limit_s)
+    others = yield from _heard(request.not_music, store, labelled, resources.workers)
     if len(others) < MIN_SOUNDS:
         n_given = len(run(find_sounds(request.not_music)))
         n_useless = n_given - len(others)
@@ -108,7 +109,7 @@ def music_output(
             _GIVE_MORE,
         )
     known = labelled | {sound.audio_id for sound in others}
-    more = yield from _heard(request.unlabelled, store, known, n_workers, time_limit_s)
+    more = yield from _heard(request.unlabelled, store, known, resources.workers)
     return (yield from _learned(request, store, learning_set, others, more))
 
 
@@ -153,14 +154,13 @@ def _heard(
     roots: Sequence[str],
     store: EmbeddingStore,
     known: set[str],
-    n_workers: int,
-    time_limit_s: float,
+    workers: Workers,
 ) -> Workflow[list[Sound]]:
     """Sounds with numbers in `store`, each recording once, without those that are `known`."""
     if not roots:
         return []
     sounds = yield from find_sounds(roots)
-    heard = yield from hear_all([s.path for s in sounds], store, n_workers, time_limit_s)
+    heard = yield from fill(store, [s.path for s in sounds], workers)
     first: dict[str, Sound] = {}
     for sound in sounds:
         name = heard.get(sound.path, "")
@@ -172,7 +172,7 @@ def _heard(
             f"{n_known} recordings below {', '.join(roots)} are left out: they are among the"
             " labelled music, or are no music"
         )
-    return (yield from with_numbers(first.values(), store))
+    return (yield from with_embeddings(first.values(), store))
 
 
 def _learned(

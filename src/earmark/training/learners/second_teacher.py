@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.errors import BundleError, DataError, MissingExtraError
+from earmark import extras
+from earmark.errors import BundleError, DataError
 from earmark.events import Note, Workflow
-from earmark.inference.hearing import hear_all
+from earmark.inference.batch import fill
 from earmark.models import bundle as bundles
 from earmark.models import catalog
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.training.learners.head import known_of, open_backbone
+from earmark.session import Resources
+from earmark.training.provenance import known_of, open_backbone
 from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.run_folder import key_of
 from earmark.types import FloatArray
@@ -36,7 +38,7 @@ _HELD_OUT = 8
 _FEWEST = 2
 
 
-def second_teacher(recipe: TrainingRecipe, data_dir: Path) -> Bundle | None:
+def second_teacher(recipe: TrainingRecipe, home: Path) -> Bundle | None:
     """The one that the recipe names, if any; what it takes is missed before anything is heard.
 
     Raises
@@ -49,20 +51,17 @@ def second_teacher(recipe: TrainingRecipe, data_dir: Path) -> Bundle | None:
     model = recipe.imitation.teacher
     if not model:
         return None
-    try:
-        import earmark.training.torch.imitation  # noqa: F401
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "torch", "train") from e
+    extras.require("train", "earmark.training.torch.imitation")
     return open_teacher(
         model,
-        data_dir,
+        home,
         "the second teacher",
         f"`earmark models add {model}` says how to get it; a recipe file with"
         ' teacher = "" in [imitation] does without',
     )
 
 
-def open_teacher(model: str, data_dir: Path, called: str, hint: str) -> Bundle:
+def open_teacher(model: str, home: Path, called: str, hint: str) -> Bundle:
     """The model in that folder or of that name.
 
     Raises
@@ -71,10 +70,10 @@ def open_teacher(model: str, data_dir: Path, called: str, hint: str) -> Bundle:
         If it cannot be used; with `hint`, where one of the `SOURCES` was not added.
     """
     try:
-        catalog.find(model, data_dir)
+        catalog.find(model, home)
     except BundleError as e:
         raise BundleError(f"{called} {model} is not here yet", hint) from e
-    return open_backbone(model, data_dir)
+    return open_backbone(model, home)
 
 
 def described(teacher: Bundle) -> dict[str, Any]:
@@ -89,9 +88,7 @@ def with_second_teacher(
     backbone: Bundle,
     teacher: Bundle,
     paths: Sequence[str],
-    data_dir: Path,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[Bundle]:
     """The backbone with more features: what they tell of a second teacher's embedding.
 
@@ -117,15 +114,14 @@ def with_second_teacher(
     config = recipe.imitation
     own = backbone.meta.listen.excerpts
     excerpts = dataclasses.replace(own, n_excerpts=config.n_excerpts)
-    folder = data_dir / "embeddings"
     with (
-        EmbeddingStore(folder, backbone.listening(excerpts)) as mine,
-        EmbeddingStore(folder, teacher.listening(excerpts)) as theirs,
+        resources.embeddings(backbone.listening(excerpts)) as mine,
+        resources.embeddings(teacher.listening(excerpts)) as theirs,
     ):
-        heard = yield from hear_all(paths, mine, n_workers, time_limit_s)
-        by_both = yield from hear_all(sorted(heard), theirs, n_workers, time_limit_s)
+        heard = yield from fill(mine, paths, resources.workers)
+        by_both = yield from fill(theirs, sorted(heard), resources.workers)
         names = sorted(set(by_both.values()))
-        made = data_dir / "distilled" / _key(recipe, backbone, teacher, names)
+        made = resources.home / "distilled" / _key(recipe, backbone, teacher, names)
         if (made / bundles.META_NAME).is_file():
             yield Note(f"the backbone has learned from {teacher.meta.name} before: {made}")
             return bundles.load(made)

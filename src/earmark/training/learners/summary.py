@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark import extras
 from earmark.decision.calibration import softmax
-from earmark.errors import DataError, MissingExtraError
+from earmark.errors import DataError
 from earmark.evaluation.scores import score
 from earmark.events import Note, Progress, Workflow
 from earmark.features.store import FeatureStore
-from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.runtime import Classifier
+from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.finish import finish, from_store
+from earmark.training.finish import draft, finish, from_store
 from earmark.training.learning_set import Example, LearningSet, assemble, spans
 from earmark.training.recipes.settings import SummaryConfig
-from earmark.training.train import TrainReport, TrainRequest, draft
+from earmark.training.request import TrainReport, TrainRequest
 from earmark.types import FloatArray, VoteConfig
 
 if TYPE_CHECKING:
@@ -61,13 +62,16 @@ class _Learner:
         }
 
 
-def train_summary(
+def check(_: TrainRequest) -> None:
+    """Fail before listening rather than after (`MissingExtraError`)."""
+    extras.require(
+        "train", "earmark.models.classical.stacker", "earmark.models.classical.summary_export"
+    )
+
+
+def learn(
     request: TrainRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[TrainReport]:
     """Search the recipe's estimators on statistics of labelled tracks, and write one as a bundle.
 
@@ -78,28 +82,11 @@ def train_summary(
     MissingExtraError
         If scikit-learn, skl2onnx or librosa is not installed.
     """
-    require_summary()
-    with FeatureStore(data_dir / "features", request.recipe.listen) as store:
-        learning_set = yield from assemble(
-            request.labels,
-            catalogue,
-            store,
-            data_dir,
-            n_workers=n_workers,
-            time_limit_s=time_limit_s,
-        )
+    with resources.features(request.recipe.listen) as store:
+        learning_set = yield from assemble(request.labels, resources, store)
         _check_taught(learning_set)
         run_folder.write_settings(request.run_folder, request, learning_set)
         return (yield from _learn(request, store, learning_set))
-
-
-def require_summary() -> None:
-    """Fail before listening rather than after (`MissingExtraError`)."""
-    try:
-        import earmark.models.classical.stacker
-        import earmark.models.classical.summary_export  # noqa: F401
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "scikit-learn", "summary") from e
 
 
 def _check_taught(learning_set: LearningSet) -> None:

@@ -7,28 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.errors import MissingExtraError
+from earmark import extras
 from earmark.events import Note, Workflow
 from earmark.models import registry
 from earmark.models.bundle import BundleMeta
-from earmark.training import run_folder
 from earmark.training.finish import OutputsOf, slice_temperature
 from earmark.training.learning_set import LearningSet
+from earmark.training.provenance import course
+from earmark.training.request import TrainRequest
 
 if TYPE_CHECKING:
     from earmark.training.recipes.recipe import TrainingRecipe
-    from earmark.training.train import TrainRequest
 
 
-def require(recipe: TrainingRecipe) -> None:
+def check(recipe: TrainingRecipe) -> None:
     """Fail before hours of listening rather than after (`ConfigError`, `MissingExtraError`)."""
     if recipe.vote.mode != "network":
         return
-    try:
-        import earmark.training.torch.export
-        import earmark.training.torch.tracks  # noqa: F401
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "torch", "train") from e
+    extras.require("train", "earmark.training.torch.export", "earmark.training.torch.tracks")
     registry.build_track_network(recipe.track.network.name, 2, recipe.track.network.options)
 
 
@@ -72,6 +68,6 @@ def with_track_network(
     meta = dataclasses.replace(
         meta,
         vote=dataclasses.replace(meta.vote, network=network),
-        training={**meta.training, "track_network": run_folder.course(fitted.history)},
+        training={**meta.training, "track_network": course(fitted.history)},
     )
     return meta, fitted.interrupted

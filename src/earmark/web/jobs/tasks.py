@@ -16,8 +16,9 @@ from earmark.library import Catalogue, TagMode
 from earmark.library.scan import scan
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
+from earmark.session import Resources
 from earmark.tags import Journal
-from earmark.training.learning_set import LabelRequest
+from earmark.training.request import LabelRequest
 from earmark.types import VoteConfig
 from earmark.web import plans
 from earmark.web.faults import readable
@@ -63,6 +64,10 @@ class Chore:
     def open_catalogue(self) -> Catalogue:
         return Catalogue.open(self.data_dir / "catalogue.sqlite")
 
+    def open_resources(self) -> Resources:
+        """Of this job alone."""
+        return Resources(self.data_dir, n_workers=self.n_workers, time_limit_s=self.time_limit_s)
+
     def shown(self, path: str) -> str:
         return self.root.shown(path)
 
@@ -92,17 +97,15 @@ def _plan(store: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     request = chore.job.request
     bundle = chore.bundle()
     vote = VoteConfig.from_dict(request["vote"])
-    with chore.open_catalogue() as catalogue:
+    with chore.open_resources() as resources:
         plan = yield from plan_tags(
             chore.root.path,
             bundle,
             vote,
-            catalogue,
+            resources,
             cast(TagMode, request["mode"]),
             join=request["join"],
             may_touch=chore.root.holds,
-            n_workers=chore.n_workers,
-            time_limit_s=chore.time_limit_s,
         )
     plan_id = plans.add(store, chore.job, plan, bundle)
     return {"plan_id": plan_id, "counts": plans.counts(store, plan_id).model_dump()}
@@ -161,7 +164,8 @@ def _applied(chore: Chore, report: ApplyReport, n_before: int = 0) -> dict[str, 
 
 def _train(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     from earmark.training import recipes
-    from earmark.training.train import TrainRequest, train
+    from earmark.training.request import TrainRequest
+    from earmark.training.train import train
 
     asked = chore.job.request
     changes = {} if asked["epochs"] is None else {"schedule.epochs": asked["epochs"]}
@@ -175,14 +179,8 @@ def _train(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
         run_dir=run_dir,
         about=f"the library {chore.root.name}",
     )
-    with chore.open_catalogue() as catalogue:
-        report = yield from train(
-            request,
-            catalogue,
-            chore.data_dir,
-            n_workers=chore.n_workers,
-            time_limit_s=chore.time_limit_s,
-        )
+    with chore.open_resources() as resources:
+        report = yield from train(request, resources)
     return {
         "model_id": report.bundle.model_id,
         "scores": dict(report.scores),
@@ -195,14 +193,12 @@ def _train(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
 
 def _evaluate(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     bundle = chore.bundle()
-    with chore.open_catalogue() as catalogue:
+    with chore.open_resources() as resources:
         found = yield from evaluate_bundle(
             bundle,
             VoteConfig.from_dict(chore.job.request["vote"]),
             LabelRequest(chore.root.path, min_tracks=1),
-            catalogue,
-            n_workers=chore.n_workers,
-            time_limit_s=chore.time_limit_s,
+            resources,
         )
     return {
         "scores": summarise(found),
