@@ -27,13 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import earmark
 from benchmarks import _card_numbers as numbers
 from earmark import config
 from earmark.models import bundle as bundles
 from earmark.models import catalog
 from earmark.models.bundle import Bundle
 from earmark.models.catalog import shipped_model
+from earmark.version import __version__
 
 OURS = "ear"
 POOLED = "pooled"
@@ -211,7 +211,7 @@ def collect(plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": {"name": plan.model.meta.name, "model_id": plan.model.model_id},
         "backbone": _made(plan.backbones[OURS]),
-        "earmark": earmark.__version__,
+        "earmark": __version__,
         "n_seeds": len(plan.seeds),
         "training_cpu_s": plan.training_cpu_s,
         "folds": {data: _folds(plan, data) for data in plan.sources},

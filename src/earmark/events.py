@@ -9,6 +9,7 @@ shows the events in their own way::
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
@@ -66,11 +67,20 @@ Workflow: TypeAlias = Generator[Event, None, T]
 
 
 def run(workflow: Workflow[T], on_event: Callable[[Event], object] = lambda _: None) -> T:
-    """Run a workflow to its end, handing each event to `on_event`; its result."""
+    """Run a workflow to its end, handing each event to `on_event`; its result.
+
+    Ctrl-C is thrown into the workflow, which may have something to save.
+    """
+    interrupt: KeyboardInterrupt | None = None
     while True:
         try:
-            event = next(workflow)
+            event = workflow.throw(interrupt) if interrupt else next(workflow)
+            interrupt = None
+            on_event(event)
         except StopIteration as stop:
             result: T = stop.value
             return result
-        on_event(event)
+        except KeyboardInterrupt as e:
+            if inspect.getgeneratorstate(workflow) == inspect.GEN_CLOSED:
+                raise
+            interrupt = e

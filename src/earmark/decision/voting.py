@@ -6,8 +6,9 @@ which have learned what progression through a track means.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,27 @@ def check(config: VoteConfig) -> None:
             "this model has no network over tracks, so it cannot vote by one",
             "choose mean, majority or confident; or train the model with --vote network",
         )
+
+
+def adjusted(config: VoteConfig, **wished: Any) -> VoteConfig:
+    """The way to vote, changed where something else is wished (is not None).
+
+    Raises
+    ------
+    ConfigError
+        There is no such way, or it was not learned, or a threshold is none.
+    """
+    given = {name: value for name, value in wished.items() if value is not None}
+    if given.get("mode", config.mode) not in get_args(VoteMode):
+        raise ConfigError(
+            f"there is no vote {given['mode']!r}", f"choose {', '.join(get_args(VoteMode))}"
+        )
+    for name, value in given.items():
+        if name != "mode" and not 0 <= value <= 1:
+            raise ConfigError(f"{name} is {value!r}, but should be a number from 0 to 1")
+    changed = dataclasses.replace(config, **given)
+    check(changed)
+    return changed
 
 
 def modes(config: VoteConfig) -> list[VoteMode]:

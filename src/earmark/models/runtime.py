@@ -76,6 +76,25 @@ class Classifier:
         return "embedding" in self._output_names
 
     @property
+    def embedding_size(self) -> int:
+        """Numbers in an embedding.
+
+        Raises
+        ------
+        BundleError
+            If the network gives none.
+        """
+        if not self.has_embedding:
+            raise BundleError(
+                f"{self.bundle.network} has no output called embedding", "choose another model"
+            )
+        listen = self.bundle.meta.listen
+        shape = (0, features.n_bins(listen.features), listen.slices.n_frames)
+        # Of no slices, the network says the shapes of its answers.
+        nothing = np.zeros(shape, features.dtype(listen.features))
+        return int(self.embeddings(nothing).shape[1])
+
+    @property
     def has_music(self) -> bool:
         """Whether the network tells music from other sounds."""
         return "music" in self._output_names

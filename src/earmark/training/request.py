@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from earmark.datasets.splitting import SplitRequest
 from earmark.models.bundle import Bundle
 from earmark.training.recipes.recipe import TrainingRecipe
@@ -104,9 +107,23 @@ class TrainRequest:
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """The bundle, its scores on the test part, and where the run was recorded."""
+    """What a training has made.
+
+    Attributes
+    ----------
+    bundle : Bundle
+    scores : mapping
+        On the test part.
+    confusion : ndarray of int, shape (n_classes, n_classes + 1)
+        Test tracks by genre (row) and answer (column; the last is "I don't know").
+    run_dir : Path
+        Where the run was recorded.
+    interrupted : bool
+        Whether it was cut short; the best network so far was kept.
+    """
 
     bundle: Bundle
     scores: Mapping[str, Any]
+    confusion: NDArray[np.int64]
     run_dir: Path
     interrupted: bool

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
-from earmark import __version__
+from earmark.version import __version__
 from earmark.web import handlers
 from earmark.web.guard import Guard
 from earmark.web.limits import BodyLimits, Lingering

@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import earmark
 from earmark.errors import EarmarkError
 from earmark.evaluation.claims import claims
 from earmark.evaluation.comparison import HEAD, PAPER, Comparison, rows
@@ -21,6 +20,7 @@ from earmark.evaluation.report.document import (
     to_markdown,
 )
 from earmark.evaluation.report.report import require_plots
+from earmark.version import __version__
 
 GAPS = "gaps.png"
 
@@ -45,7 +45,7 @@ def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> 
 
     folder = Path(folder)
     page = folder / "comparison.md"
-    values = {"earmark": earmark.__version__, **comparison.to_json()}
+    values = {"earmark": __version__, **comparison.to_json()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import earmark
 from earmark import extras
 from earmark.errors import EarmarkError
 from earmark.evaluation.report.document import to_html, to_markdown
 from earmark.evaluation.report.prose import COMPARISON, compose, picture_file
 from earmark.evaluation.results import Evaluation, TrackAnswer, compare
+from earmark.version import __version__
 
 TRACKS = "tracks.csv"
 
@@ -96,7 +96,7 @@ def to_json(evaluations: Sequence[Evaluation], title: str, command: str) -> dict
     return {
         "title": title,
         "command": command,
-        "earmark": earmark.__version__,
+        "earmark": __version__,
         "evaluations": [evaluation.to_json() for evaluation in evaluations],
     }
 

@@ -156,7 +156,7 @@ def _learn(
         texts=bundles.texts(backbone.path),
     )
     run_folder.write_results(request.run_folder, scores, learning_set)
-    return TrainReport(bundle, bundle.meta.scores, request.run_folder, cut_short)
+    return TrainReport(bundle, bundle.meta.scores, scores.counts, request.run_folder, cut_short)
 
 
 def _by_heads(head: Head, music: MusicOutput, store: EmbeddingStore) -> OutputsOf:

@@ -101,4 +101,6 @@ def _finish(
         target_precision=request.target_precision,
     )
     run_folder.write_results(run_dir, scores, learning_set, fitted.history)
-    return TrainReport(bundle, scores.summary, run_dir, fitted.interrupted or cut_short)
+    return TrainReport(
+        bundle, scores.summary, scores.counts, run_dir, fitted.interrupted or cut_short
+    )

@@ -140,7 +140,7 @@ def _learn(
     )
     run_folder.write_results(run_dir, scores, learning_set)
     _write_table(run_dir, learners)
-    return TrainReport(bundle, scores.summary, run_dir, interrupted=False)
+    return TrainReport(bundle, scores.summary, scores.counts, run_dir, interrupted=False)
 
 
 # Excerpts that the exported network is compared on with what was exported.
