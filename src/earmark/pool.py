@@ -273,7 +273,8 @@ def check_main_is_guarded() -> None:
             if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
                 return
             raise EarmarkError(
-                f'worker processes import {file}: put what it does behind if __name__ == "__main__":'
+                f"worker processes import {file} and would run it again",
+                'put what it does behind if __name__ == "__main__":',
             )
 
 
