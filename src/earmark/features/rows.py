@@ -13,17 +13,17 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from earmark.errors import LibraryError
-from earmark.locking import lock, unlock
 from earmark.types import FloatArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -133,7 +133,7 @@ class RowStore(Generic[Scalar]):
         if not self._pending:
             return
         try:
-            with self._turn():
+            with FileLock(self.folder / ".lock"):  # waits until no other program writes
                 self._append()
         except (OSError, sqlite3.Error) as e:
             raise LibraryError(
@@ -157,15 +157,6 @@ class RowStore(Generic[Scalar]):
         os.fsync(self._fd)
         with self._db:
             self._db.executemany("INSERT INTO tracks VALUES (?, ?, ?, ?, ?)", entries)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait until no other program writes, and keep others waiting."""
-        lock(self._fd, wait=True)
-        try:
-            yield
-        finally:
-            unlock(self._fd)
 
     def locate(self, audio_ids: Sequence[str]) -> list[NDArray[np.int64]]:
         """Row numbers of each track, to be read by `read`; empty where it is not stored."""

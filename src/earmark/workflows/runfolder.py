@@ -11,7 +11,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from earmark.errors import LibraryError
 from earmark.evaluation.scores import Scores
-from earmark.locking import lock
+from earmark.locking import try_lock
 from earmark.training.settings import Epoch
 from earmark.workflows.learning_set import Example, LearningSet
 
@@ -86,19 +86,22 @@ def claimed(run_dir: Path) -> Iterator[None]:
         return
     with writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-        file = (run_dir / ".lock").open("ab")
-    with file:
-        if not lock(file.fileno(), wait=False):
-            raise LibraryError(
-                f"another training is writing to {run_dir}",
-                "wait until it has finished, or choose another folder",
-            )
-        try:
-            yield
-        finally:
-            # A run that came to nothing leaves no folder behind.
-            if [path.name for path in run_dir.iterdir()] == [".lock"]:
+        lock = try_lock(run_dir / ".lock")
+    if lock is None:
+        raise LibraryError(
+            f"another training is writing to {run_dir}",
+            "wait until it has finished, or choose another folder",
+        )
+    try:
+        yield
+    finally:
+        # A run that came to nothing leaves no folder behind.
+        if came_to_nothing := [path.name for path in run_dir.iterdir()] == [".lock"]:
+            with suppress(PermissionError):  # Windows removes it with the lock
                 (run_dir / ".lock").unlink()
+        lock.release()
+        if came_to_nothing:
+            with suppress(OSError):  # another one has begun in it just now
                 run_dir.rmdir()
 
 
