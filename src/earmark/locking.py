@@ -1,31 +1,28 @@
-"""Advisory locks, so that two runs of the program do not write the same file at once."""
+"""Locks, so that two runs of the program do not write the same file at once."""
 
 from __future__ import annotations
 
-try:
-    import fcntl
-except ModuleNotFoundError:  # not on Windows, where nothing keeps two runs apart
-    fcntl = None  # type: ignore[assignment]
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 
-def lock(fd: int, *, wait: bool) -> bool:
-    """Lock an open file for this process, until `unlock` or until it is closed.
+def try_lock(path: Path) -> BaseFileLock | None:
+    """Lock the file at `path`, made for that alone, until `release` or until the process ends.
 
     Returns
     -------
-    bool
-        False where another process has it and `wait` is False.
+    filelock.BaseFileLock or None
+        None where somebody else has it. To be kept: a lock that nobody refers to is released.
+
+    Raises
+    ------
+    OSError
+        The file cannot be made.
     """
-    if fcntl is None:
-        return True
+    lock = FileLock(path, thread_local=False)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True
-
-
-def unlock(fd: int) -> None:
-    """Give an open file free again."""
-    if fcntl is not None:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        lock.acquire(blocking=False)
+    except Timeout:  # an OSError, too
+        return None
+    return lock

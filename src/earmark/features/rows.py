@@ -13,21 +13,23 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from earmark.errors import LibraryError
-from earmark.locking import lock, unlock
 from earmark.types import FloatArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would take rows for text
 _INDEX = "index.sqlite"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tracks (
@@ -76,7 +78,7 @@ class RowStore(Generic[Scalar]):
             self._db = sqlite3.connect(folder / _INDEX)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute(_SCHEMA)
-            self._fd = os.open(self._data, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(self._data, os.O_RDWR | os.O_CREAT | _BINARY, 0o644)
         except (OSError, sqlite3.Error) as e:
             raise LibraryError(
                 f"the store {folder} cannot be opened: {e}",
@@ -138,7 +140,7 @@ class RowStore(Generic[Scalar]):
         if not self._pending:
             return
         try:
-            with self._turn():
+            with FileLock(self.folder / ".lock"):  # waits until no other program writes
                 self._append()
         except (OSError, sqlite3.Error) as e:
             raise LibraryError(
@@ -162,15 +164,6 @@ class RowStore(Generic[Scalar]):
         os.fsync(self._fd)
         with self._db:
             self._db.executemany("INSERT INTO tracks VALUES (?, ?, ?, ?, ?)", entries)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait until no other program writes, and keep others waiting."""
-        lock(self._fd, wait=True)
-        try:
-            yield
-        finally:
-            unlock(self._fd)
 
     def locate(self, audio_ids: Sequence[str]) -> list[NDArray[np.int64]]:
         """Row numbers of each track, to be read by `read`; empty where it is not stored."""
@@ -197,9 +190,19 @@ class RowStore(Generic[Scalar]):
         wanted = list(numbers)
         rows = np.empty((len(wanted), *self.row_shape), dtype=self._dtype)
         for row, number in zip(rows, wanted, strict=True):
-            if os.preadv(self._fd, [row.data], int(number) * self._row_bytes) != self._row_bytes:
+            if _read_into(row, self._fd, int(number) * self._row_bytes) != self._row_bytes:
                 raise LibraryError(f"{self._data} is cut off at slice {number}")
         return rows
+
+
+def _read_into(row: NDArray[Any], fd: int, at: int) -> int:
+    """Fill `row` with what the file holds from there on; how many bytes there were."""
+    if sys.platform != "win32":
+        return os.preadv(fd, [row.data], at)
+    os.lseek(fd, at, os.SEEK_SET)
+    data = os.read(fd, row.nbytes)
+    row.data.cast("B")[: len(data)] = data
+    return len(data)
 
 
 def stored_in(folder: Path) -> set[str]:

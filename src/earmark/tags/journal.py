@@ -23,10 +23,12 @@ import sqlite3
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
+
+from filelock import BaseFileLock
 
 from earmark.errors import LibraryError, TagError
-from earmark.locking import lock
+from earmark.locking import try_lock
 from earmark.tags.fields import Native
 from earmark.tags.files import open_regular, reason, remove_temp, sha256
 from earmark.tags.records import COLUMNS, SCHEMA, Change, Run, dump_native, read_change
@@ -50,7 +52,7 @@ class Journal:
 
     def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder) / FILE_NAME
-        self._lock: IO[bytes] | None = None
+        self._lock: BaseFileLock | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
@@ -73,7 +75,7 @@ class Journal:
     def close(self) -> None:
         self._db.close()
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     # --- runs -------------------------------------------------------------------------------------
@@ -253,13 +255,11 @@ class Journal:
             return
         path = self.path.with_suffix(".lock")
         try:
-            file = path.open("ab")
+            self._lock = try_lock(path)
         except OSError as e:
             raise LibraryError(f"{path}: {reason(e)}") from e
-        if not lock(file.fileno(), wait=False):
-            file.close()
+        if self._lock is None:
             raise LibraryError("another earmark is writing tags", "wait until it has finished")
-        self._lock = file
 
     def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:

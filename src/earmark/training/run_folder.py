@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from earmark.errors import BundleError, LibraryError
 from earmark.evaluation.scores import Scores
 from earmark.events import Epoch
-from earmark.locking import lock
+from earmark.locking import try_lock
 from earmark.models import bundle as bundles
 from earmark.training.learning_set import Example, LearningSet
 from earmark.training.provenance import environment
@@ -74,19 +74,22 @@ def claimed(run_dir: Path) -> Iterator[None]:
         return
     with writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-        file = (run_dir / ".lock").open("ab")
-    with file:
-        if not lock(file.fileno(), wait=False):
-            raise LibraryError(
-                f"another training is writing to {run_dir}",
-                "wait until it has finished, or choose another folder",
-            )
-        try:
-            yield
-        finally:
-            # A run that came to nothing leaves no folder behind.
-            if [path.name for path in run_dir.iterdir()] == [".lock"]:
+        lock = try_lock(run_dir / ".lock")
+    if lock is None:
+        raise LibraryError(
+            f"another training is writing to {run_dir}",
+            "wait until it has finished, or choose another folder",
+        )
+    try:
+        yield
+    finally:
+        # A run that came to nothing leaves no folder behind.
+        if came_to_nothing := [path.name for path in run_dir.iterdir()] == [".lock"]:
+            with suppress(PermissionError):  # Windows removes it with the lock
                 (run_dir / ".lock").unlink()
+        lock.release()
+        if came_to_nothing:
+            with suppress(OSError):  # another one has begun in it just now
                 run_dir.rmdir()
 
 

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from earmark.errors import LibraryError
 from earmark.library import Catalogue
-from earmark.locking import lock
+from earmark.locking import try_lock
 from earmark.models.bundle import Bundle
 from earmark.web.auth import Sessions
 from earmark.web.cache import Derived
@@ -133,19 +133,21 @@ def claimed(settings: WebSettings) -> Iterator[None]:
     home = settings.home
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (home / ".lock").open("ab")
+        lock = try_lock(home / ".lock")
     except OSError as e:
         raise LibraryError(f"{home} cannot be written: {e.strerror}") from e
-    with file:
-        if not lock(file.fileno(), wait=False):
-            raise LibraryError(
-                f"another earmark serve is using {home}",
-                "stop it, or choose another data folder with EARMARK_HOME",
-            )
+    if lock is None:
+        raise LibraryError(
+            f"another earmark serve is using {home}",
+            "stop it, or choose another data folder with EARMARK_HOME",
+        )
+    try:
         # Workers open it for reading, and then it has to be there.
         Catalogue.open(settings.catalogue).close()
         Store.open(home / "web.sqlite").close()
         yield
+    finally:
+        lock.release()
 
 
 def _hub(request: Request) -> Hub:
