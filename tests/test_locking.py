@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from earmark.workflows.runfolder import claimed
 
 from earmark.errors import LibraryError
 from earmark.locking import try_lock
+from earmark.training.run_folder import claimed
 
 HOLDER = (
     "import sys; from pathlib import Path; from earmark.locking import try_lock;"
