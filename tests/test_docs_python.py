@@ -41,8 +41,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
         for genre in ("Rock", "Classical"):
             for i in range(len(artists) * 3):
-                kind = "noise" if genre == "Rock" else "music"
-                y = synth(kind, 4.0, 22050, 1, seed=100 * len(artists) + i)
+                seed = 100 * len(artists) + i
+                y = synth("noise" if genre == "Rock" else "music", 4.0, 22050, 1, seed=seed)
                 tags = {"genre": genre, "artist": f"{genre} {artists[i // 3]}"}
                 write(tmp_path / name / f"{genre}{i}.flac", y, 22050, "flac", tags)
     return tmp_path

@@ -13,9 +13,11 @@ when they are first used, so that ``import earmark`` costs next to nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from earmark.version import __version__
+
+# Type checkers know the name; importing `typing` for it would be most of what importing costs.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from earmark import errors
@@ -65,14 +67,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for (:pep:`562`)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOMES[name]
-    value = getattr(import_module(home), name) if home else import_module(f"earmark.{name}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # for which there are the names above, and no others
+
+    def __getattr__(name):
+        """Import a public name when it is first asked for (:pep:`562`)."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = _HOMES[name]
+        value = getattr(import_module(home), name) if home else import_module(f"earmark.{name}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
