@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from earmark.datasets.splitting import FEW_SHOT, PROTOCOLS
 from earmark.errors import DataError
 from earmark.evaluation.judged import Judged
-from earmark.evaluation.results import PROTOCOLS, compare, evaluate
+from earmark.evaluation.results import compare, evaluate
 from earmark.types import VoteConfig
 from tests.evaluations import LABELS, detection, evaluation, judged
 
@@ -98,7 +99,7 @@ def test_json_keeps_curves_short_and_their_ends() -> None:
     assert curve["risk"][-1] == pytest.approx(result.baselines["aurc_at_random"], abs=1e-6)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", [*PROTOCOLS, FEW_SHOT.name])
 def test_leaky_protocols_are_warned_of(protocol: str) -> None:
     result = measured(judged(), protocol=protocol)
     assert any("leaks" in warning for warning in result.warnings) == (

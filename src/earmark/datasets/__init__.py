@@ -10,7 +10,6 @@ from earmark.datasets.gtzan import read_gtzan
 from earmark.datasets.library import from_library
 from earmark.datasets.manifest import read_manifest
 from earmark.datasets.mir import read_mirdata
-from earmark.datasets.protocols import PROTOCOLS, SLICE_LEAK, Protocol, groups_for, leaks, split_by
 from earmark.datasets.read import FROM_CATALOGUE, SOURCES, Collection, read
 from earmark.datasets.splits import (
     PARTS,
@@ -20,13 +19,13 @@ from earmark.datasets.splits import (
     join_groups,
     random_split,
 )
+from earmark.datasets.splitting import PROTOCOLS, Protocol, groups_for, leaks, split_by
 from earmark.datasets.tracks import GroupBy, LabelledTrack, is_artist, present
 
 __all__ = [
     "FROM_CATALOGUE",
     "PARTS",
     "PROTOCOLS",
-    "SLICE_LEAK",
     "SOURCES",
     "Collection",
     "GroupBy",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.datasets.splitting import find_protocol
 from earmark.errors import DataError
 from earmark.evaluation import metrics, rejection, reliability
 from earmark.evaluation.bootstrap import Bootstrap, Score
@@ -30,38 +31,6 @@ FEW_GROUPS = 10
 
 # More points than this show nothing more, and make metrics.json long.
 _MAX_CURVE_POINTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """How training and test tracks were kept apart.
-
-    Attributes
-    ----------
-    what : str
-        What a test item is.
-    leak : str
-        What training and test still share; empty where nothing is known to leak.
-    """
-
-    what: str
-    leak: str = ""
-
-
-PROTOCOLS = {
-    "slice-random": Protocol(
-        "slices drawn at random", "slices of the same recording are in training and in test"
-    ),
-    "track-random": Protocol(
-        "tracks drawn at random",
-        "tracks of the same album and artist are in training and in test",
-    ),
-    "album": Protocol(
-        "tracks of albums not trained on", "the same artists are in training and in test"
-    ),
-    "artist": Protocol("tracks by artists not trained on"),
-    "few-shot": Protocol("tracks by artists of whom none was drawn to learn from"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +62,8 @@ class Evaluation:
     Attributes
     ----------
     name, data, protocol, split : str
-        The model or recipe, the tracks, how they were kept from the training tracks (a name of
-        `PROTOCOLS`, or the data set's own), and details of it (folds, seed); `split` may be empty.
+        The model or recipe, the tracks, how they were kept from the training tracks (see
+        `earmark.datasets.splitting`), and details of it (folds, seed); `split` may be empty.
     labels : tuple of str
     n_tracks, n_slices, n_groups : int
         The group of a track whose artist is not known is its album, its folder, or it alone.
@@ -161,8 +130,8 @@ class Evaluation:
     @property
     def leak(self) -> str:
         """What training and test share, empty where nothing is known to."""
-        known = PROTOCOLS.get(self.protocol)
-        return known.leak if known else ""
+        protocol = find_protocol(self.protocol)
+        return protocol.leak if protocol else ""
 
     def coverages(self) -> list[tuple[float, float, float]]:
         """(target precision, largest coverage that reaches it, its threshold) of each target."""
@@ -208,7 +177,7 @@ def evaluate(
     judged : Judged
     labels : sequence of str, length n_classes
     name, data, protocol, split : str
-        As in `Evaluation`; a `protocol` of `PROTOCOLS` that leaks is warned of.
+        As in `Evaluation`; a `protocol` that is known to leak is warned of.
     unknown, nonmusic : sequence of Detection
         Measured beforehand by `earmark.evaluation.unknown.evaluate`.
     votes : mapping of str to Judged, optional

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from earmark.datasets import (
     FROM_CATALOGUE,
     PARTS,
-    SLICE_LEAK,
     LabelledTrack,
     is_artist,
     leaks,
@@ -22,7 +21,7 @@ from earmark.datasets import (
 )
 from earmark.datasets.fingerprints import compare
 from earmark.datasets.sample import sample
-from earmark.datasets.splitting import SLICES, SplitRequest, split_slices, split_tracks
+from earmark.datasets.splitting import PROTOCOLS, SLICES, SplitRequest, split_slices, split_tracks
 from earmark.errors import DataError
 from earmark.events import Note, Workflow
 from earmark.genres.labels import LabelChoice
@@ -250,7 +249,7 @@ def _leaks(
     request: SplitRequest,
 ) -> tuple[str, ...]:
     if request.protocol == SLICES:
-        return (SLICE_LEAK,)
+        return (PROTOCOLS[SLICES].leak,)
     return tuple(leaks([track for track, _, _ in rows], [e.part for e in examples], near))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.datasets.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
+from earmark.datasets.splitting import ARTIST, BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.errors import BundleError, DataError
 from earmark.evaluation import results
 from earmark.evaluation.judged import Judged
@@ -192,7 +192,7 @@ def cross_validate(
     DataError
         If the data cannot be split so, or there are too few genres to leave one out.
     """
-    honest = [name for name in request.protocols if name in ("artist", PRESCRIBED)]
+    honest = [name for name in request.protocols if name in (ARTIST, PRESCRIBED)]
     leaving_out = honest if request.leave_genre_out else []
     if leaving_out:
         yield from _check_leaving_out(request.training, resources)
@@ -244,7 +244,7 @@ def describe_folds(n_folds: int, seed: int) -> str:
 def in_force(protocol: str, bundle: Bundle) -> str:
     """``artist`` where a prescribed split was asked for and the data set has none."""
     by_data_set = str(bundle.meta.data.get("split_by", "")).startswith(BY_DATA_SET)
-    return protocol if protocol != PRESCRIBED or by_data_set else "artist"
+    return protocol if protocol != PRESCRIBED or by_data_set else ARTIST
 
 
 def _check_leaving_out(training: TrainRequest, resources: Resources) -> Workflow[None]:

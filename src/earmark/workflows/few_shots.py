@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from earmark import extras
 from earmark.datasets import join_groups
 from earmark.datasets.sample import draw_shots
-from earmark.datasets.splitting import WHOLE, SplitRequest
+from earmark.datasets.splitting import FEW_SHOT, WHOLE, SplitRequest
 from earmark.decision.calibration import softmax
 from earmark.errors import DataError
 from earmark.evaluation import results
@@ -155,7 +155,7 @@ def _evaluation(
         heard.labels,
         name=f"head on {backbone.meta.name}, {request.n_shots} tracks a genre",
         data=request.labels.root,
-        protocol="few-shot",
+        protocol=FEW_SHOT.name,
         split=f"{request.n_draws} draws, seed {request.labels.split.seed}",
         paths=paths,
         warnings=[leak] if leak else [],
