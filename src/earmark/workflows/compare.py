@@ -20,7 +20,7 @@ from earmark.datasets import PROTOCOLS
 from earmark.datasets.splitting import PRESCRIBED, SplitRequest
 from earmark.errors import ConfigError, EarmarkError
 from earmark.evaluation import results
-from earmark.evaluation.comparison import PAPER, Cell, Comparison, Reported
+from earmark.evaluation.comparison import PAPER, Cell, Comparison
 from earmark.evaluation.judged import Judged
 from earmark.events import Note, Workflow
 from earmark.inference.timing import track_ms
@@ -28,7 +28,6 @@ from earmark.models import registry
 from earmark.models.bundle import Bundle
 from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.recipes.paper import PaperConfig
 from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.recipes.settings import Hardware
 from earmark.training.request import LabelRequest, TrainRequest
@@ -103,7 +102,7 @@ def compare(
                 yield Note(f"{number} of {len(asked)}: {recipe.name}, {protocol}")
                 cell = yield from _measured(request, run, recipe, protocol, training)
             # What the author said may have been put otherwise since.
-            cell = dataclasses.replace(cell, reported=_reported(recipe.paper))
+            cell = dataclasses.replace(cell, reported=recipe.paper)
             if not cell.error:
                 _keep(file, key, cell)
             cells.append(cell)
@@ -230,10 +229,6 @@ def _details(labels: LabelRequest, recipe: TrainingRecipe, protocol: str, n: int
     shares = "/".join(f"{100 * share:.3g}" for share in labels.split.fractions)
     merged = "".join(f", {a} counted as {b}" for a, b in recipe.paper.merges.items())
     return f"{shares}, seed {labels.split.seed}{merged}"
-
-
-def _reported(paper: PaperConfig) -> Reported:
-    return Reported(paper.figure, paper.accuracy, paper.counts, paper.data, paper.source)
 
 
 def describe_front_end(listen: ListenConfig) -> str:

@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 from earmark.errors import EarmarkError
-from earmark.evaluation.claims import claims
-from earmark.evaluation.comparison import HEAD, PAPER, Comparison, rows
+from earmark.evaluation.comparison import HEAD, PAPER, Comparison, claims, rows
 from earmark.evaluation.report.document import (
     Block,
     Command,

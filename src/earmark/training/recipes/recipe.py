@@ -21,10 +21,10 @@ from typing import Any, Literal, Self, get_type_hints
 
 from earmark import features
 from earmark.errors import BundleError, ConfigError
+from earmark.evaluation.paper import PaperConfig, check_paper
 from earmark.features.listen import check_slices
 from earmark.training.recipes import toml
 from earmark.training.recipes.checks import UNBOUNDED, check_keys, check_table, check_value
-from earmark.training.recipes.paper import PaperConfig, check_paper
 from earmark.training.recipes.settings import (
     AugmentConfig,
     DistilConfig,
