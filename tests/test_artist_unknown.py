@@ -13,7 +13,7 @@ pytest.importorskip("matplotlib", reason="needs earmark[report]")
 
 from earmark.cli.train import measured_on
 from earmark.evaluation.judged import Judged
-from earmark.evaluation.plots import base as plots
+from earmark.evaluation.plots import scores as plots
 from earmark.evaluation.report.document import to_markdown
 from earmark.evaluation.report.prose import compose
 from earmark.evaluation.results import Evaluation, compare, evaluate
@@ -82,7 +82,7 @@ def test_an_album_is_not_called_an_artist() -> None:
 
 def test_the_picture_of_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     titles = []
-    monkeypatch.setattr(plots, "confusion_matrix", lambda *given: titles.append(given[-1]))
+    monkeypatch.setattr(plots, "draw_confusion_matrix", lambda *given: titles.append(given[-1]))
     how = "artist (album, then folder, where unknown), seed 0"
     learning_set = LearningSet((), LABELS, None, how, 0, 0, 0, ())  # type: ignore[arg-type]
     for data in (judged(), some_unknown(15)):

@@ -20,7 +20,7 @@ from earmark import features
 from earmark.errors import ConfigError
 from earmark.evaluation.examples import Mistaken, mistaken, picks
 from earmark.evaluation.judged import Judged
-from earmark.evaluation.plots import filters as filter_plot
+from earmark.evaluation.plots.filters import draw_filters
 from earmark.models import bundle as bundles
 from earmark.models import saliency
 from earmark.models.bundle import Bundle, BundleMeta
@@ -255,7 +255,7 @@ def test_weights_of_every_shape_are_drawn(shape: tuple[int, ...], tmp_path: Path
     weights = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     bins = Axis("Hz", np.linspace(0, 11025, 32))
     picture = tmp_path / "filters.png"
-    filter_plot.filters(picture, weights, bins, SR, LABELS, str(Layer("w", "matrix", weights)))
+    draw_filters(picture, weights, bins, SR, LABELS, str(Layer("w", "matrix", weights)))
     assert picture.read_bytes().startswith(PNG)
 
 

@@ -12,7 +12,7 @@ from earmark.decision.calibration import Outputs, softmax
 from earmark.decision.stacking import predict
 from earmark.decision.voting import decide
 from earmark.errors import DataError
-from earmark.evaluation.votes import compare_votes
+from earmark.evaluation.scores import compare_votes
 from earmark.events import Note
 from earmark.models.bundle import BundleMeta
 from earmark.models.classical.stacker import MIN_TRACKS, PENALTIES, fit_stacker

@@ -18,7 +18,7 @@ from earmark.decision import track_network
 from earmark.decision.calibration import softmax
 from earmark.decision.voting import check, decide, modes
 from earmark.errors import BundleError, ConfigError
-from earmark.evaluation.votes import compare_votes
+from earmark.evaluation.scores import compare_votes
 from earmark.events import Note
 from earmark.models import bundle as bundles
 from earmark.models import registry

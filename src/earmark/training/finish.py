@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from earmark.decision.calibration import Outputs, fit_temperature, threshold_for_precision
 from earmark.decision.voting import decide
 from earmark.errors import DataError
-from earmark.evaluation.scores import Scores
-from earmark.evaluation.votes import compare_votes
+from earmark.evaluation.scores import Scores, compare_votes
 from earmark.events import Note, Workflow
 from earmark.features.store import FeatureStore
 from earmark.models import bundle as bundles

@@ -153,7 +153,7 @@ def write_results(
         (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
         if find_spec("matplotlib") is None:
             return
-        from earmark.evaluation.plots import base as plots
+        from earmark.evaluation.plots.scores import draw_confusion_matrix
 
         # Only what was kept whole: a picture has no room for the details that follow.
         kept_whole = re.split(r" \(|,", learning_set.split_by)[0]
@@ -162,19 +162,19 @@ def write_results(
         if n_unknown and kept_whole == "artist":
             title += f", {n_unknown} of unknown artist"
         picture = run_dir / "confusion.png"
-        plots.confusion_matrix(picture, scores.counts, learning_set.labels, title)
+        draw_confusion_matrix(picture, scores.counts, learning_set.labels, title)
         if history:
             _write_history(run_dir, history)
 
 
 def _write_history(run_dir: Path, history: Sequence[Epoch]) -> None:
-    from earmark.evaluation.plots import base as plots
+    from earmark.evaluation.plots.scores import draw_loss_curves
 
     with (run_dir / "history.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [f.name for f in dataclasses.fields(Epoch)])
         table.writeheader()
         table.writerows(dataclasses.asdict(epoch) for epoch in history)
-    plots.loss_curves(
+    draw_loss_curves(
         run_dir / "loss.png",
         [e.train_loss for e in history],
         [e.valid_loss for e in history],

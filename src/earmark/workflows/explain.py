@@ -25,7 +25,7 @@ from earmark.evaluation.report.document import (
     to_html,
     to_markdown,
 )
-from earmark.evaluation.report.report import require_plots
+from earmark.evaluation.report.files import require_plots
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.features.listen import listen
 from earmark.models.bundle import Bundle
@@ -143,12 +143,12 @@ def _filters(bundle: Bundle, request: ExplainRequest) -> list[Block]:
 
 
 def _draw_filters(bundle: Bundle, folder: Path, layer: Layer) -> None:
-    from earmark.evaluation.plots import filters as filter_plot
+    from earmark.evaluation.plots.filters import draw_filters
 
     config = bundle.meta.listen.features
     with _writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        filter_plot.filters(
+        draw_filters(
             folder / _FILTERS,
             layer.weights,
             features.axis(config),

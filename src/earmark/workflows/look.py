@@ -6,7 +6,7 @@ from pathlib import Path
 
 from earmark.decision.voting import decide
 from earmark.errors import ConfigError
-from earmark.evaluation.report.report import require_plots
+from earmark.evaluation.report.files import require_plots
 from earmark.features import axis, dequantise, summary
 from earmark.features.listen import listen
 from earmark.models.bundle import Bundle
@@ -85,16 +85,16 @@ def draw(
     title: str,
 ) -> None:
     """Draw slices with their votes `proba` (n_slices, n_classes), as `look` does."""
-    from earmark.evaluation.plots import slices as slice_plot
+    from earmark.evaluation.plots.slices import draw_slices, draw_statistics
 
     meta = classifier.bundle.meta
     config, target = meta.listen.features, meta.labels.index(genre)
     if config.frontend == "summary":
         spoken = saliency(slices.X, classifier, target).mean(axis=0)[:, 0]
-        slice_plot.statistics(picture, summary.names(config), spoken, title)
+        draw_statistics(picture, summary.names(config), spoken, title)
         return
     fixed = meta.listen.slices.kind == "fixed"
-    slice_plot.slices(
+    draw_slices(
         picture,
         dequantise(slices.X, config),
         slices.start_s,

@@ -299,7 +299,7 @@ def _short(value: Any) -> str:
 def _write_results(
     request: TuneRequest, outcomes: Sequence[Outcome], best: Outcome | None
 ) -> Path | None:
-    from earmark.evaluation.plots import tuning as tuning_plots
+    from earmark.evaluation.plots.tuning import draw_trials
 
     paths = list(request.recipe.tune)
     n_folds = max(len(outcome.scores) for outcome in outcomes)
@@ -311,7 +311,7 @@ def _write_results(
             padded = [*outcome.scores, *[""] * (n_folds - len(outcome.scores))]
             values = [outcome.values[path] for path in paths]
             table.writerow((outcome.number + 1, outcome.is_whole, *padded, *values))
-    tuning_plots.trials(request.out / "tuning.png", outcomes, request.recipe.tune)
+    draw_trials(request.out / "tuning.png", outcomes, request.recipe.tune)
     if best is None:
         return None
     tuned = request.recipe.replaced(best.values, "tuning")

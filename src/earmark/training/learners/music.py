@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from earmark.datasets import grouped_folds
 from earmark.errors import DataError
-from earmark.evaluation.music import evaluate
+from earmark.evaluation.detection import evaluate_music
 from earmark.events import Note, Workflow, run
 from earmark.inference.batch import files_below, fill, with_embeddings
 from earmark.models.bundle import Bundle
@@ -199,7 +199,7 @@ def _learned(
     made = fit_music(data, [sound.group for sound in (*music, *learned)], seed=seed)
     odds = track_odds(_tracks(store, [*test, *tested]), made.head)
     groups = [sound.group for sound in (*test, *tested)]
-    scores = evaluate(odds[: len(test)], odds[len(test) :], groups)
+    scores = evaluate_music(odds[: len(test)], odds[len(test) :], groups)
     facts = {
         "n_music": len(music),
         "n_sounds": len(learned),
