@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.decision.calibration import softmax
 from earmark.types import FloatArray, Stacker
 
 FEATURES = (
@@ -89,6 +90,4 @@ def predict(stacker: Stacker, proba: FloatArray) -> NDArray[np.float64]:
         )
     X = features(proba)
     logits = X[:, 0] + X @ np.array(stacker.weights) + np.array(stacker.bias)
-    exp = np.exp(logits - logits.max())
-    share: NDArray[np.float64] = exp / exp.sum()
-    return share
+    return softmax(logits)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from earmark.datasets.splitting import ARTIST
 from earmark.decision.voting import modes
 from earmark.evaluation.bootstrap import Score
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.results import Evaluation, evaluate
 from earmark.types import FloatArray, VoteConfig, VoteMode
 
@@ -60,8 +60,8 @@ def score(
     DataError
         If there is no track.
     """
-    judged = Judged.by_vote(probas, reference, groups, labels, vote)
-    evaluation = evaluate(judged, labels, name="", data="", protocol=ARTIST)
+    decisions = TrackDecisions.by_vote(probas, reference, groups, labels, vote)
+    evaluation = evaluate(decisions, labels, name="", data="", protocol=ARTIST)
     return Scores(summarise(evaluation), evaluation.answers)
 
 

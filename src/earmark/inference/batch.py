@@ -21,7 +21,7 @@ from earmark.features.store import FeatureStore, stored_ids
 from earmark.library import Catalogue, Found, walk
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
-from earmark.models.embeddings import Embedded, EmbeddingStore, embed, embedded_ids
+from earmark.models.embeddings import EmbeddingStore, TrackEmbeddings, embed, embedded_ids
 from earmark.models.runtime import Classifier
 from earmark.pool import Workers
 from earmark.session import Resources
@@ -211,7 +211,7 @@ def _start_embedding(store_dir: Path, bundle_path: Path, excerpts: ExcerptConfig
     _classifier, _known = Classifier(bundle), embedded_ids(store_dir, bundle)
 
 
-def _embed(path: str) -> Embedded | str:
+def _embed(path: str) -> TrackEmbeddings | str:
     """Embeddings of a file, or only its audio_id where they are in the store already."""
     assert _classifier is not None
     name = audio_id(path)

@@ -21,7 +21,7 @@ from earmark.datasets.splitting import PRESCRIBED, SplitRequest
 from earmark.errors import ConfigError, EarmarkError
 from earmark.evaluation import results
 from earmark.evaluation.comparison import PAPER, Cell, Comparison
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.events import Note, Workflow
 from earmark.inference.timing import track_ms
 from earmark.models import registry
@@ -187,15 +187,15 @@ def _scored(
     bundle = folds[-1].bundle
     labels = bundle.meta.labels
     evaluation = results.evaluate(
-        Judged.joined([fold.judged for fold in folds]),
+        TrackDecisions.joined([fold.decisions for fold in folds]),
         labels,
         name=recipe.name,
         data=training.labels.root,
         protocol=in_force(split, bundle),
         warnings=sorted({f.bundle.meta.data.get("backbone_leak", "") for f in folds} - {""}),
     )
-    heard = run_folder.read_split(folds[-1].run_dir, labels)
-    milliseconds = yield from track_ms(bundle, [e.path for e in heard], resources.workers)
+    tracks = run_folder.read_split(folds[-1].run_dir, labels)
+    milliseconds = yield from track_ms(bundle, [e.path for e in tracks], resources.workers)
     return Cell(
         recipe=recipe.name,
         protocol=protocol,

@@ -15,7 +15,7 @@ from pathlib import Path
 from earmark.datasets.splitting import ARTIST, BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.errors import BundleError, DataError
 from earmark.evaluation import results
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.results import Evaluation
 from earmark.evaluation.unknown import Detection
 from earmark.events import Note, Workflow
@@ -32,14 +32,14 @@ from earmark.training.request import TrainRequest
 from earmark.training.train import FORMAT, train
 from earmark.types import FloatArray
 from earmark.workflows.evaluate import (
-    Answers,
-    Subject,
-    answer,
+    Item,
+    Predictions,
+    decide_all,
+    decide_by_mode,
     detect,
-    judged,
-    judged_by_all,
-    nonmusic_answers,
     nonmusic_methods,
+    predict_items,
+    predict_nonmusic,
 )
 
 # Holds the key of the training whose model and split lie beside it, once it has come to its end.
@@ -75,16 +75,16 @@ class CrossRequest:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A model trained for the purpose, and what it says about its test part."""
+    """A model trained for the purpose, and its predictions for its test part."""
 
     bundle: Bundle
-    known: Answers
+    known: Predictions
     run_dir: Path
 
     @property
-    def judged(self) -> Judged:
-        """The test part, by the model's own vote."""
-        return judged(self.known, self.bundle.meta.labels, self.bundle.meta.vote)
+    def decisions(self) -> TrackDecisions:
+        """Decisions about the test part, by the model's own vote."""
+        return decide_all(self.known, self.bundle.meta.labels, self.bundle.meta.vote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Trainings:
     resources: Resources
 
     def folds(self, training: TrainRequest, protocol: str, n_folds: int) -> Workflow[list[Fold]]:
-        """Every fold under a protocol, at least one, trained and asked about its test part."""
+        """All folds under a protocol, at least one: trained, with predictions for the test part."""
         folds = []
         for fold in range(max(n_folds, 1)):
             split = dataclasses.replace(
@@ -110,7 +110,7 @@ class Trainings:
             )
             name = f"{protocol}/fold-{fold + 1}" if n_folds else f"{protocol}/split"
             bundle, examples = yield from self.trained(name, _with_split(training, split))
-            known = yield from self.answers(bundle, examples)
+            known = yield from self.predict(bundle, examples)
             folds.append(Fold(bundle, known, self.out / name / "run"))
         return folds
 
@@ -140,30 +140,28 @@ class Trainings:
             (folder / _FINISHED).write_text(f"{key}\n", encoding="utf-8")
         return report.bundle
 
-    def answers(
+    def predict(
         self, bundle: Bundle, examples: Sequence[Example], kinds: Sequence[str] = ()
-    ) -> Workflow[Answers]:
-        """Of examples of the bundle's own genres, or of others with the given names."""
+    ) -> Workflow[Predictions]:
+        """Predictions for examples of the bundle's genres, or of others with the given names."""
         labels = bundle.meta.labels
         names = kinds or [labels[e.genre] for e in examples]
-        subjects = [
-            Subject(e.path, e.group, None if kinds else e.genre, name, e.slices)
+        items = [
+            Item(e.path, e.group, None if kinds else e.genre, name, e.slices)
             for e, name in zip(examples, names, strict=True)
         ]
         stored = self._from_store(bundle, examples)
-        unheard = [
-            subject for subject, proba in zip(subjects, stored, strict=True) if proba is None
-        ]
-        heard = yield from answer(unheard, bundle, self.resources)
+        missing = [item for item, proba in zip(items, stored, strict=True) if proba is None]
+        fresh = yield from predict_items(missing, bundle, self.resources)
         known = [
-            (subject, proba, example.audio_id)
-            for subject, proba, example in zip(subjects, stored, examples, strict=True)
+            (item, proba, example.audio_id)
+            for item, proba, example in zip(items, stored, examples, strict=True)
             if proba is not None
         ]
-        return Answers(
-            (*(subject for subject, _, _ in known), *heard.subjects),
-            (*(proba for _, proba, _ in known), *heard.probas),
-            (*(name for _, _, name in known), *heard.audio_ids),
+        return Predictions(
+            (*(item for item, _, _ in known), *fresh.items),
+            (*(proba for _, proba, _ in known), *fresh.probas),
+            (*(name for _, _, name in known), *fresh.audio_ids),
         )
 
     def _from_store(self, bundle: Bundle, examples: Sequence[Example]) -> list[FloatArray | None]:
@@ -211,14 +209,14 @@ def _measured(
 ) -> Workflow[Evaluation]:
     folds = yield from run.folds(request.training, protocol, request.n_folds)
     bundle = folds[-1].bundle
-    votes = [judged_by_all(f.known, f.bundle.meta.labels, f.bundle.meta.vote) for f in folds]
-    shows = []
+    votes = [decide_by_mode(f.known, f.bundle.meta.labels, f.bundle.meta.vote) for f in folds]
+    by_model = []
     for fold in folds:
-        sounds = yield from nonmusic_answers(fold.bundle, request.not_music, run.resources)
-        shows.append((fold.known, sounds))
+        sounds = yield from predict_nonmusic(fold.bundle, request.not_music, run.resources)
+        by_model.append((fold.known, sounds))
     leaks = {fold.bundle.meta.data.get("backbone_leak", "") for fold in folds}
     return results.evaluate(
-        Judged.joined([fold.judged for fold in folds]),
+        TrackDecisions.joined([fold.decisions for fold in folds]),
         bundle.meta.labels,
         name=request.training.recipe.name,
         data=request.training.labels.root,
@@ -226,12 +224,12 @@ def _measured(
         split=describe_folds(request.n_folds, request.training.labels.split.seed),
         unknown=unknown,
         votes={
-            mode: Judged.joined([each[mode] for each in votes])
+            mode: TrackDecisions.joined([each[mode] for each in votes])
             for mode in votes[0]
             if all(mode in each for each in votes)
         },
-        nonmusic=detect(shows, nonmusic_methods([fold.bundle for fold in folds])),
-        paths=[subject.path for fold in folds for subject in fold.known.subjects],
+        nonmusic=detect(by_model, nonmusic_methods([fold.bundle for fold in folds])),
+        paths=[item.path for fold in folds for item in fold.known.items],
         warnings=sorted(leaks - {""}),
     )
 
@@ -264,16 +262,16 @@ def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detectio
     whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
     bundle, _ = yield from run.trained("artist/all genres", whole)
     everything = run_folder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
-    shows = []
+    by_model = []
     for number, genre in enumerate(bundle.meta.labels):
         labels = dataclasses.replace(whole.labels, without=(genre,))
         without = dataclasses.replace(whole, labels=labels)
         narrow, tested = yield from run.trained(f"artist/without {genre}", without)
-        known = yield from run.answers(narrow, tested)
+        known = yield from run.predict(narrow, tested)
         stranger = [e for e in everything if e.genre == number]
-        unknown = yield from run.answers(narrow, stranger, [genre] * len(stranger))
-        shows.append((known, {genre: unknown}))
-    return detect(shows)
+        unknown = yield from run.predict(narrow, stranger, [genre] * len(stranger))
+        by_model.append((known, {genre: unknown}))
+    return detect(by_model)
 
 
 def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:

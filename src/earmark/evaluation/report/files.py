@@ -15,7 +15,7 @@ from earmark import extras
 from earmark.errors import EarmarkError
 from earmark.evaluation.report.document import to_html, to_markdown
 from earmark.evaluation.report.prose import COMPARISON, compose, picture_file
-from earmark.evaluation.results import Evaluation, TrackAnswer, compare
+from earmark.evaluation.results import EvaluatedTrack, Evaluation, compare
 from earmark.version import __version__
 
 TRACKS = "tracks.csv"
@@ -76,7 +76,7 @@ def write_report(
 
 def _write_tracks(path: Path, evaluations: Sequence[Evaluation]) -> None:
     """One row a track and protocol, for spreadsheets: which tracks are wrong, and how wrong."""
-    columns = [f.name for f in dataclasses.fields(TrackAnswer)]
+    columns = [f.name for f in dataclasses.fields(EvaluatedTrack)]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file)
         table.writerow(["protocol", *columns])

@@ -200,7 +200,7 @@ def _looked_at(teacher: Bundle, store: FeatureStore, numbers: Sequence[int]) -> 
     surveyor = Surveyor(teacher.network)
     for start in range(0, len(numbers), _BATCH):
         yield Progress("distilling", start, len(numbers))
-        surveyor.hear(store.read(numbers[start : start + _BATCH]))
+        surveyor.add(store.read(numbers[start : start + _BATCH]))
     yield Progress("distilling", len(numbers), len(numbers))
     return surveyor.found()
 

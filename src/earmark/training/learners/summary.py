@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark import extras
-from earmark.decision.calibration import softmax
+from earmark.decision.calibration import Outputs
 from earmark.errors import DataError
 from earmark.evaluation.scores import score
 from earmark.events import Note, Progress, Workflow
@@ -210,7 +210,8 @@ def _measured(
     fit_s = time.monotonic() - started
     test = learning_set.part("test")
     probas = [
-        softmax(log_proba(fitted, standardise(_levels(store, [example])))) for example in test
+        Outputs(log_proba(fitted, standardise(_levels(store, [example])))).proba()
+        for example in test
     ]
     genres, groups = [e.genre for e in test], [e.group for e in test]
     on_test = score(probas, genres, groups, learning_set.labels, VoteConfig()).summary

@@ -205,7 +205,7 @@ class _TrainState:
                 done = self.epoch * n_steps + step + 1
                 yield Progress("training", done, n_steps_in_all, f"epoch {self.epoch + 1}")
         self.optimiser.zero_grad()  # Gradients are as large as the network.
-        loss, accuracy = self.objective.judge(self.network, valid, self.fabric.device)
+        loss, accuracy = self.objective.evaluate(self.network, valid, self.fabric.device)
         train_loss, loss, accuracy = self.fabric.broadcast((total / n_steps, loss, accuracy))
         if not np.isfinite([train_loss, loss]).all():
             raise DataError("the loss is no longer a number", "lower the learning rate")

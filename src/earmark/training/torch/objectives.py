@@ -36,7 +36,9 @@ class Genres:
             answers, wanted, self.weights, label_smoothing=self.label_smoothing
         )
 
-    def judge(self, network: nn.Module, valid: Part, device: torch.device) -> tuple[float, float]:
+    def evaluate(
+        self, network: nn.Module, valid: Part, device: torch.device
+    ) -> tuple[float, float]:
         """Loss and accuracy over tracks, by the mean probability of their slices."""
         proba, reference = track_means(predict(network, valid, device), valid)
         hit = proba[np.arange(len(proba)), reference]
