@@ -19,7 +19,7 @@ from earmark.datasets.splits import (
     join_groups,
     random_split,
 )
-from earmark.datasets.splitting import PROTOCOLS, Protocol, groups_for, leaks, split_by
+from earmark.datasets.splitting import PROTOCOLS, Protocol, groups_for, leaks
 from earmark.datasets.tracks import GroupBy, LabelledTrack, is_artist, present
 
 __all__ = [
@@ -47,5 +47,4 @@ __all__ = [
     "read_gtzan",
     "read_manifest",
     "read_mirdata",
-    "split_by",
 ]

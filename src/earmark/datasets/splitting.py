@@ -156,25 +156,6 @@ def groups_for(
     return join_groups([track.group(group_by) for track in tracks], pairs)
 
 
-def split_by(
-    protocol: str,
-    tracks: Sequence[LabelledTrack],
-    labels: Sequence[str],
-    *,
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
-    seed: int = 0,
-    pairs: Iterable[tuple[int, int]] = (),
-) -> list[str]:
-    """Part of each track under a protocol: `groups_for`, then `grouped_split`.
-
-    Raises
-    ------
-    ConfigError, DataError
-        As those do.
-    """
-    return grouped_split(groups_for(protocol, tracks, pairs), labels, fractions, seed)
-
-
 def split_tracks(
     tracks: Sequence[LabelledTrack],
     labels: Sequence[str],
