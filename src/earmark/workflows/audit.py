@@ -21,9 +21,8 @@ from earmark.inference.batch import fill, predict_files
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
 from earmark.session import Resources
-from earmark.training.choosing import choose, unknown_artists
 from earmark.training.learners import head
-from earmark.training.learning_set import gather
+from earmark.training.learning_set import choose, gather, unknown_artists
 from earmark.training.provenance import open_backbone, short_hash
 from earmark.training.request import LabelRequest
 

@@ -25,8 +25,7 @@ from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.choosing import choose
-from earmark.training.learning_set import Example, gather
+from earmark.training.learning_set import Example, choose, gather
 from earmark.training.provenance import open_backbone
 from earmark.training.request import TrainRequest
 from earmark.training.train import FORMAT, train

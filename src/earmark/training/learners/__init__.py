@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from earmark.errors import ConfigError
-
-if TYPE_CHECKING:
-    from earmark.events import Workflow
-    from earmark.session import Resources
-    from earmark.training.request import TrainReport, TrainRequest
+from earmark.events import Workflow
+from earmark.session import Resources
+from earmark.training.request import TrainReport, TrainRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from earmark.pool import Workers
 from earmark.session import Resources
 from earmark.training.learning_set import LearningSet
 from earmark.training.provenance import short_hash
+from earmark.training.request import TrainRequest
 
 if TYPE_CHECKING:
     from earmark.models.classical.head import Head, Tracks
-    from earmark.training.request import TrainRequest
 
 MIN_SOUNDS = 20
 """Fewer do not say what is no music."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +13,8 @@ from earmark.models.bundle import BundleMeta
 from earmark.training.finish import OutputsOf, slice_temperature
 from earmark.training.learning_set import LearningSet
 from earmark.training.provenance import course
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.request import TrainRequest
-
-if TYPE_CHECKING:
-    from earmark.training.recipes.recipe import TrainingRecipe
 
 
 def check(recipe: TrainingRecipe) -> None:
