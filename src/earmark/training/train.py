@@ -7,8 +7,8 @@ from earmark.events import Workflow
 from earmark.models import bundle as bundles
 from earmark.session import Resources
 from earmark.training import learners, run_folder
-from earmark.training.learners.music import check_sounds
 from earmark.training.request import TrainReport, TrainRequest
+from earmark.training.sounds import check_sounds
 
 FORMAT = 1
 """To be raised when a training makes another model of the same request: reports then train anew."""

@@ -28,10 +28,10 @@ from earmark.inference.batch import predict_files
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.session import Resources
-from earmark.training.learners.music import find_sounds
 from earmark.training.learning_set import gather
 from earmark.training.provenance import short_hash
 from earmark.training.request import LabelRequest
+from earmark.training.sounds import find_sounds
 from earmark.types import Excerpt, FloatArray, VoteConfig
 
 # Of the scores for strangeness, those that need nothing but probabilities, as the vote does.

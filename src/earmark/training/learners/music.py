@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from earmark.datasets import grouped_folds
 from earmark.errors import DataError
 from earmark.evaluation.detection import evaluate_music
 from earmark.events import Note, Workflow, run
-from earmark.inference.batch import files_below, fill, with_embeddings
+from earmark.inference.batch import fill, with_embeddings
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
 from earmark.pool import Workers
@@ -24,36 +23,13 @@ from earmark.session import Resources
 from earmark.training.learning_set import LearningSet
 from earmark.training.provenance import short_hash
 from earmark.training.request import TrainRequest
+from earmark.training.sounds import GIVE_MORE, MIN_FOLDERS, MIN_SOUNDS, Sound, find_sounds
 
 if TYPE_CHECKING:
     from earmark.models.classical.head import Head, Tracks
 
-MIN_SOUNDS = 20
-"""Fewer do not say what is no music."""
-
-_GIVE_MORE = "give more of them by --not-music: speech, noises, all that is not to get a genre"
 # One part in so many of the sounds is not learned from, but measured on.
-_PARTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A file without a genre.
-
-    Attributes
-    ----------
-    path : str
-    kind : str
-        Name of the folder that was given.
-    group : str
-        What is alike: the folder that the file is in; the file itself where there are few folders.
-    audio_id : str
-    """
-
-    path: str
-    kind: str
-    group: str
-    audio_id: str = ""
+_PARTS = MIN_FOLDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,48 +82,11 @@ def music_output(
             f"{n_given} sounds that are no music were given, of which {n_useless} cannot be used"
             " (they cannot be heard, are copies of others, or are among the labelled music):"
             f" {len(others)} are left, {MIN_SOUNDS} are needed",
-            _GIVE_MORE,
+            GIVE_MORE,
         )
     known = labelled | {sound.audio_id for sound in others}
     more = yield from _heard(request.unlabelled, store, known, resources.workers)
     return (yield from _learned(request, store, learning_set, others, more))
-
-
-def check_sounds(roots: Sequence[str]) -> None:
-    """Refuse too few sounds before listening rather than after.
-
-    Raises
-    ------
-    DataError
-        If there are folders, and too few files below them.
-    LibraryError
-        If a folder cannot be read.
-    """
-    n_given = len(run(find_sounds(roots)))
-    if roots and n_given < MIN_SOUNDS:
-        raise DataError(
-            f"{n_given} sounds that are no music were given ({', '.join(roots)}), {MIN_SOUNDS} are"
-            " needed",
-            _GIVE_MORE,
-        )
-
-
-def find_sounds(roots: Iterable[str]) -> Workflow[list[Sound]]:
-    """Files below folders.
-
-    Raises
-    ------
-    LibraryError
-        If a folder cannot be read.
-    """
-    sounds: dict[str, Sound] = {}
-    below = yield from files_below(roots)
-    for root, paths in below.items():
-        folders = {str(Path(path).parent) for path in paths}
-        for path in paths:
-            group = str(Path(path).parent) if len(folders) >= _PARTS else path
-            sounds.setdefault(path, Sound(path, Path(root).resolve().name, group))
-    return list(sounds.values())
 
 
 def _heard(
