@@ -1,4 +1,4 @@
-"""What a learned decision sees of a track, and what it decides; learned elsewhere.
+"""The learned decision about a track: its features and its prediction; it is fitted elsewhere.
 
 A stacker (stacked generalisation: Wolpert, Neural Networks 5, 1992) is a conditional logit: the
 vote by mean, corrected by a weighted sum of features that each genre has of its own, and a bias.
@@ -30,7 +30,7 @@ FEATURES = (
     "log_n_log_mean",  # log_mean times the logarithm of the number of slices
 )
 
-# Below this a probability says no more than "none".
+# Smaller probabilities count as this one.
 _P_MIN = 1e-3
 
 

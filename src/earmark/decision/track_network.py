@@ -1,4 +1,4 @@
-"""What a network over a track's slices says: the second stage of a model, learned elsewhere.
+"""Running a network over a track's slices, the second stage of a model; it is trained elsewhere.
 
 It takes ``proba``, float32 (1, n_classes, n_slices), the slices' calibrated probabilities in the
 order of the track, and gives ``logits``, float32 (1, n_classes).

@@ -30,7 +30,7 @@ class Cell:
     ----------
     recipe : str
     protocol : str
-        As asked for: one of `earmark.datasets.PROTOCOLS`, ``prescribed`` or `PAPER`.
+        As requested: one of `earmark.datasets.PROTOCOLS`, ``prescribed`` or `PAPER`.
     split : str
         The protocol that was in force.
     details : str
@@ -111,7 +111,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Cells in the order of their recipes, and how they were come by.
+    """Cells in the order of their recipes, and how they were measured.
 
     Attributes
     ----------
@@ -139,9 +139,9 @@ class Comparison:
     def pair(self, recipe: str) -> tuple[Cell | None, Cell | None]:
         """Of cells with scores: under the honest split, and as the author split."""
         scored = [cell for cell in self.of(recipe) if cell.accuracy is not None]
-        asked = [cell for cell in scored if cell.protocol != PAPER and cell.is_honest]
+        honest = [cell for cell in scored if cell.protocol != PAPER and cell.is_honest]
         paper = [cell for cell in scored if cell.protocol == PAPER]
-        return next(iter(asked), None), next(iter(paper), None)
+        return next(iter(honest), None), next(iter(paper), None)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -176,7 +176,7 @@ def rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
     table: list[tuple[str, ...]] = []
     before = ""
     for cell in cells:
-        shared = (cell.recipe, cell.front_end, _count(cell.n_parameters), said(cell.reported))
+        shared = (cell.recipe, cell.front_end, _count(cell.n_parameters), figure_of(cell.reported))
         name, front_end, size, figure = shared if cell.recipe != before else ("", "", "", "")
         before = cell.recipe
         split = f"author's: {cell.split}" if cell.protocol == PAPER else cell.split
@@ -194,7 +194,7 @@ def rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
     return table
 
 
-def said(reported: PaperConfig) -> str:
+def figure_of(reported: PaperConfig) -> str:
     """The author's figure with its data, in words."""
     if not reported.figure:
         return ""
@@ -240,18 +240,18 @@ def claims(comparison: Comparison) -> list[str]:
     A figure is *reached* by a score that is as high, and *not ruled out* by a lower one whose
     interval goes as high: on few tracks that says little.
     """
-    told, by_verdict = [], dict[str, list[str]]()
+    lines, by_verdict = [], dict[str, list[str]]()
     gaps = []
     for recipe in comparison.recipes:
         honest, paper = comparison.pair(recipe)
         if honest is None or paper is None or not paper.reported.accuracy:
             continue
         by_verdict.setdefault(_verdict(honest, paper), []).append(recipe)
-        told.append(_told(honest, paper))
+        lines.append(_line(honest, paper))
         gaps.append(_points(honest, paper))
-    if not told:
+    if not lines:
         return []
-    return [_summary(by_verdict, gaps), *told]
+    return [_summary(by_verdict, gaps), *lines]
 
 
 # In the order in which they are looked for.
@@ -308,10 +308,10 @@ def _are(recipes: Sequence[str]) -> str:
     return "is" if len(recipes) == 1 else "are"
 
 
-def _told(honest: Cell, paper: Cell) -> str:
+def _line(honest: Cell, paper: Cell) -> str:
     counts = paper.reported.counts
     return (
-        f"{paper.recipe}: its author reported {said(paper.reported)}. Here {counts} right:"
+        f"{paper.recipe}: its author reported {figure_of(paper.reported)}. Here {counts} right:"
         f" {share(paper.counted, interval=True)} when split as its author did ({paper.split},"
         f" {paper.details}), {share(honest.counted, interval=True)} on artists not heard before;"
         f" {_points(honest, paper):+.0f} points lie between the two, and always giving the"

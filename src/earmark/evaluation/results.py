@@ -277,14 +277,14 @@ def _compared(
 
 
 def _warnings(evaluation: Evaluation) -> list[str]:
-    said = []
+    found = []
     if evaluation.leak:
-        said.append(
+        found.append(
             f"this protocol leaks: {evaluation.leak}, so the scores say less about new music than"
             " they seem to"
         )
     elif evaluation.n_artist_unknown:
-        said.append(
+        found.append(
             f"the artist of {evaluation.n_artist_unknown} tracks is not known: others by the same"
             " artists may have been learned from, and the scores may be too good"
         )
@@ -292,21 +292,21 @@ def _warnings(evaluation: Evaluation) -> list[str]:
     if evaluation.n_artist_unknown:
         one, several = "artist (or album, or folder)", "artists (or albums, or folders)"
     if evaluation.n_groups < 2:
-        said.append(f"all tracks are by one {one}: nothing is known about others")
+        found.append(f"all tracks are by one {one}: nothing is known about others")
     elif evaluation.n_groups < FEW_GROUPS:
-        said.append(
+        found.append(
             f"only {evaluation.n_groups} {several}: the intervals are narrower than they should be"
         )
     recalls = {genre: scores["recall"] for genre, scores in evaluation.per_genre.items()}
     absent = [genre for genre, recall in recalls.items() if recall.n == 0]
     if absent:
-        said.append(f"no track of {', '.join(absent)}: macro-F1 leaves the genre out")
+        found.append(f"no track of {', '.join(absent)}: macro-F1 leaves the genre out")
     lonely = [genre for genre, recall in recalls.items() if recall.n and recall.n_groups == 1]
     if lonely and evaluation.n_groups > 1:
-        said.append(f"one {one} only for {', '.join(lonely)}: its recall is that one's")
+        found.append(f"one {one} only for {', '.join(lonely)}: its recall is that one's")
     if evaluation.track["accuracy"].low <= evaluation.baselines["majority"]:
-        said.append("not shown to be better than always giving the commonest genre")
-    return said
+        found.append("not shown to be better than always giving the commonest genre")
+    return found
 
 
 def compare(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:

@@ -113,7 +113,7 @@ class LearningSet:
         }
 
     def _learned(self) -> dict[str, str]:
-        """Short hashes of all that was learned from or chosen by, to tell leaks from later on."""
+        """Short hashes of all that was learned from or chosen by, to find leaks by later."""
         seen = [e for e in self.examples if e.part != "test"]
         return {
             "tracks": " ".join(sorted({short_hash(e.audio_id) for e in seen})),
@@ -146,8 +146,10 @@ def assemble(request: LabelRequest, resources: Resources, store: Store) -> Workf
     if remark := unknown_artists([track for track, _ in chosen]):
         yield Note(remark)
     paths = [track.path for track, _ in chosen]
-    heard = yield from fill(store, paths, resources.workers)
-    rows = [(track, label, heard[track.path]) for track, label in chosen if track.path in heard]
+    audio_ids = yield from fill(store, paths, resources.workers)
+    rows = [
+        (track, label, audio_ids[track.path]) for track, label in chosen if track.path in audio_ids
+    ]
     kept = _without_doubles(rows)
     _check_genres(kept, labels)
     near: list[tuple[int, int]] = []
@@ -182,7 +184,7 @@ def spans(store: Store, examples: Sequence[Example]) -> list[NDArray[np.int64]]:
 
 
 def gather(request: LabelRequest, resources: Resources) -> Workflow[list[LabelledTrack]]:
-    """Labelled tracks of the request's source, as a person left them."""
+    """Labelled tracks of the request's source, with the labels as they are written there."""
     known: Iterable[Track] = ()
     if request.source in FROM_CATALOGUE:
         yield from scan(request.root, resources.catalogue)

@@ -104,7 +104,7 @@ class Known:
 
 
 def known_of(backbone: Bundle) -> Known:
-    """What the backbone says of that.
+    """What the backbone's embedding has learned from, as its ``model.json`` has it.
 
     Of one that is itself a head on another, the embedding is that other's: what its own head has
     learned is no leak.

@@ -24,13 +24,13 @@ from earmark.training.provenance import environment
 from earmark.training.request import TrainRequest
 
 SETTINGS = "settings.json"
-"""File with what was asked of a run."""
+"""File with the request of a run."""
 
 REMARKS = ("description", "paper", "tune")
-"""What a recipe says without making another model."""
+"""Parts of a recipe that make no difference to the model."""
 
 
-# What may be asked for otherwise without making another model.
+# Parts of a request that make no difference to the model.
 _OF_NO_EFFECT = ("run_dir", "hardware", "about", "licence")
 
 _SPLIT_COLUMNS = ("path", "genre", "group", "part", "audio_id", "slices")
@@ -38,7 +38,7 @@ _SPLIT_COLUMNS = ("path", "genre", "group", "part", "audio_id", "slices")
 
 @contextmanager
 def writing_to(run_dir: Path) -> Iterator[None]:
-    """Say of a full disk or a forbidden folder what to do."""
+    """Turn a full disk or a forbidden folder into an error that says what to do."""
     try:
         yield
     except OSError as e:
@@ -49,7 +49,7 @@ def writing_to(run_dir: Path) -> Iterator[None]:
 
 
 def key_of(settings: Mapping[str, Any]) -> str:
-    """Names what is made by these settings, the same for the same ones."""
+    """A name for what these settings make: the same for the same settings."""
     text = json.dumps(settings, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

@@ -11,7 +11,7 @@ from earmark.events import Workflow, run
 from earmark.inference.batch import files_below
 
 MIN_SOUNDS = 20
-"""Fewer do not say what is no music."""
+"""Fewer are too few to learn from."""
 
 MIN_FOLDERS = 5
 """From so many folders on, the sounds of one are taken to be alike."""

@@ -1,7 +1,7 @@
 """``earmark compare``: several recipes on the same tracks, under several splits, in one table.
 
 Every cell, a recipe under a protocol, is trained and measured as `earmark evaluate` does it. A
-finished cell is a file and is not measured again; what was heard is kept in the feature store,
+finished cell is a file and is not measured again; slices are kept in the feature store,
 which several runs may use at once.
 """
 
@@ -72,7 +72,7 @@ def compare(
     *,
     command: str = "",
 ) -> Workflow[Comparison]:
-    """Train and measure every recipe under every protocol; what fails is a cell that says why.
+    """Train and measure every recipe under every protocol; a failure is a cell with its reason.
 
     A recipe of whose author nothing is known has no cell under ``paper``. A KeyboardInterrupt ends
     it with the cells so far; the same request goes on from there.
@@ -101,7 +101,7 @@ def compare(
             if cell is None:
                 yield Note(f"{number} of {len(asked)}: {recipe.name}, {protocol}")
                 cell = yield from _measured(request, run, recipe, protocol, training)
-            # What the author said may have been put otherwise since.
+            # The recipe's [paper] may have been edited since.
             cell = dataclasses.replace(cell, reported=recipe.paper)
             if not cell.error:
                 _keep(file, key, cell)

@@ -43,7 +43,7 @@ from earmark.workflows.evaluate import (
 
 # Holds the key of the training whose model and split lie beside it, once it has come to its end.
 _FINISHED = "finished"
-# A genre can be left out of so many, and others still be told apart.
+# From so many genres, one can be left out and the others still be told apart.
 _ENOUGH = 3
 
 
@@ -132,7 +132,7 @@ class Trainings:
             (folder / _FINISHED).unlink(missing_ok=True)
         report = yield from train(training, self.resources, replace=True)
         if report.interrupted:
-            # Half a training is none; its checkpoints stay, to be gone on from.
+            # Half a training counts as none; its checkpoints stay, to continue from.
             shutil.rmtree(training.out)
             raise KeyboardInterrupt
         with run_folder.writing_to(folder):
@@ -257,7 +257,7 @@ def _check_leaving_out(training: TrainRequest, resources: Resources) -> Workflow
 
 
 def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detection, ...]]:
-    """Trainings without each genre in turn: does the model doubt what it has never heard?"""
+    """Trainings without each genre in turn: does the model doubt a genre it has not learned?"""
     whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
     bundle, _ = yield from run.trained("artist/all genres", whole)
     everything = run_folder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
@@ -278,7 +278,7 @@ def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:
 
 
 def training_key(training: TrainRequest, home: Path) -> str:
-    """Names what a training makes: the same for the same request on the same models."""
+    """A name for what a training makes: the same for the same request on the same models."""
     recipe = training.recipe
     asked = dataclasses.asdict(training)
     del asked["out"], asked["run_dir"]

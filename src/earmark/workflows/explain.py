@@ -262,7 +262,7 @@ def _write(bundle: Bundle, request: ExplainRequest, blocks: Sequence[Block]) -> 
 
 @contextmanager
 def _writing_to(folder: Path) -> Iterator[None]:
-    """Say of a full disk or a forbidden folder what to do."""
+    """Turn a full disk or a forbidden folder into an error that says what to do."""
     try:
         yield
     except OSError as e:

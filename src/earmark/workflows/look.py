@@ -1,4 +1,4 @@
-"""``earmark look``: what a model hears in one file, as a picture."""
+"""``earmark look``: the slices of one file and a model's predictions for them, as a picture."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def look(
     method: Method | None = None,
     genre: str | None = None,
 ) -> Decision:
-    """Draw the slices that a model hears of a file, each with its own vote, as PNG.
+    """Draw the slices of a file, each with its own prediction, as PNG.
 
-    Of a model that hears statistics, those that speak most for and against the genre are drawn.
+    For a model of statistics, those that speak most for and against the genre are drawn.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def look(
         Draw over the slices what in them speaks for the genre, and what against it; see
         `earmark.models.saliency`.
     genre : str, optional
-        The one asked about; by default the likeliest.
+        The genre to explain; by default the likeliest.
 
     Raises
     ------
@@ -62,12 +62,12 @@ def look(
     classifier = Classifier(bundle)
     proba = classifier.slice_probs(slices).proba
     decision = decide(proba, bundle.meta.labels, vote)
-    asked = genre or decision.genre or next(iter(decision.proba))
+    shown = genre or decision.genre or next(iter(decision.proba))
     title = _title(path, decision)
     if method is not None or bundle.meta.listen.features.frontend == "summary":
-        title = f"{title}; what speaks for {asked}"
+        title = f"{title}; what speaks for {shown}"
     try:
-        draw(picture, slices, classifier, proba, asked, method, title)
+        draw(picture, slices, classifier, proba, shown, method, title)
     except OSError as e:
         raise ConfigError(
             f"{picture} cannot be written: {e.strerror}", "choose another --out"

@@ -4,7 +4,7 @@ The tracks are split as `train` would split them, and of that split the training
 used: its artists are dealt into folds, and each trial is trained once for every fold, on the
 others. A fold decides both when training stops and what it scores, so that scores are a little
 too good; they serve to compare trials. The validation and test parts are never looked at: a model
-trained by the recipe found is measured on artists that had no say in it.
+trained by the recipe found is measured on artists that played no part in finding it.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _folds(
 def search(
     request: TuneRequest, folds: Sequence[Fold], labels: Sequence[str]
 ) -> Workflow[TuneReport]:
-    """Try values on the folds until there are as many trials as asked for.
+    """Try values on the folds until there are as many trials as requested.
 
     Writes ``search.sqlite`` as it goes, and at its end ``trials.csv``, ``tuning.png`` and
     ``best.toml`` into the request's run folder.

@@ -1,4 +1,4 @@
-"""A picture of what a model heard of one track: its slices, each with its own vote."""
+"""A picture of one track: its slices, each with its own prediction."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _symmetric(saliency: FloatArray) -> Normalize:
 def _overlay(
     axes: Axes, values: FloatArray, extent: tuple[float, float, float, float], scale: Normalize
 ) -> None:
-    """Colour what says much, and leave what says nothing as it is."""
+    """Colour places by their saliency; those without any stay as they are."""
     axes.imshow(
         values,
         origin="lower",

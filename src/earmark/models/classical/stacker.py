@@ -41,8 +41,8 @@ class FittedStacker:
     penalty : float
         Chosen by the loss on artists left out.
     proba : ndarray, shape (n_tracks, n_classes)
-        What stackers that had not seen the track's artist said of it; NaN for tracks of artists
-        who are in every training (see `earmark.models.classical.folds`).
+        Predictions by stackers that had not seen the track's artist; NaN for tracks of artists who
+        are in every training (see `earmark.models.classical.folds`).
     """
 
     stacker: Stacker

@@ -1,4 +1,4 @@
-"""What MSD_musicnn does when it hears music: which channels move, and how far."""
+"""What MSD_musicnn does on music: which channels move, and how far."""
 
 from __future__ import annotations
 

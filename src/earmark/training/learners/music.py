@@ -34,7 +34,7 @@ _PARTS = MIN_FOLDERS
 
 @dataclass(frozen=True, slots=True)
 class MusicOutput:
-    """What tells music from other sounds, if anything does.
+    """The part of a model that tells music from other sounds, if it has one.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def music_output(
         taken = {k: v for k, v in backbone.meta.data.items() if k.startswith("not_music")}
         return MusicOutput(read_music(backbone), taken)
     labelled = {e.audio_id for e in learning_set.examples}
-    others = yield from _heard(request.not_music, store, labelled, resources.workers)
+    others = yield from _embedded(request.not_music, store, labelled, resources.workers)
     if len(others) < MIN_SOUNDS:
         n_given = len(run(find_sounds(request.not_music)))
         n_useless = n_given - len(others)
@@ -85,27 +85,27 @@ def music_output(
             GIVE_MORE,
         )
     known = labelled | {sound.audio_id for sound in others}
-    more = yield from _heard(request.unlabelled, store, known, resources.workers)
+    more = yield from _embedded(request.unlabelled, store, known, resources.workers)
     return (yield from _learned(request, store, learning_set, others, more))
 
 
-def _heard(
+def _embedded(
     roots: Sequence[str],
     store: EmbeddingStore,
     known: set[str],
     workers: Workers,
 ) -> Workflow[list[Sound]]:
-    """Sounds with numbers in `store`, each recording once, without those that are `known`."""
+    """Sounds with embeddings in `store`, each recording once, without those that are `known`."""
     if not roots:
         return []
     sounds = yield from find_sounds(roots)
-    heard = yield from fill(store, [s.path for s in sounds], workers)
+    audio_ids = yield from fill(store, [s.path for s in sounds], workers)
     first: dict[str, Sound] = {}
     for sound in sounds:
-        name = heard.get(sound.path, "")
+        name = audio_ids.get(sound.path, "")
         if name and name not in known:
             first.setdefault(name, dataclasses.replace(sound, audio_id=name))
-    n_known = len({name for name in heard.values() if name in known})
+    n_known = len({name for name in audio_ids.values() if name in known})
     if n_known:
         yield Note(
             f"{n_known} recordings below {', '.join(roots)} are left out: they are among the"

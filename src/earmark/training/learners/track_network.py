@@ -30,8 +30,8 @@ def with_track_network(
 ) -> Workflow[tuple[BundleMeta, bool]]:
     """`meta` with a network over tracks by which it votes; as it is where the vote is another.
 
-    The network learns from what the model says of its own training tracks, of which it is surer
-    than of others; validation tracks, which it has not learned from, say when to stop.
+    The network learns from the model's predictions for its own training tracks, of which it is
+    surer than of others; validation tracks, which it has not learned from, say when to stop.
 
     Returns
     -------
