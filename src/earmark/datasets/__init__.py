@@ -6,12 +6,7 @@ Every reader gives a list of `LabelledTrack`; nothing after it knows where the l
 
 from earmark.datasets.fma import read_fma
 from earmark.datasets.folders import read_folders
-from earmark.datasets.gtzan import read_gtzan
-from earmark.datasets.library import from_library
-from earmark.datasets.manifest import read_manifest
-from earmark.datasets.mir import read_mirdata
-from earmark.datasets.read import FROM_CATALOGUE, SOURCES, Collection, read
-from earmark.datasets.splits import (
+from earmark.datasets.grouped_splits import (
     PARTS,
     complete_split,
     grouped_folds,
@@ -19,6 +14,11 @@ from earmark.datasets.splits import (
     join_groups,
     random_split,
 )
+from earmark.datasets.gtzan import read_gtzan
+from earmark.datasets.library import from_library
+from earmark.datasets.manifest import read_manifest
+from earmark.datasets.mir import read_mirdata
+from earmark.datasets.read import FROM_CATALOGUE, SOURCES, Collection, read
 from earmark.datasets.splitting import PROTOCOLS, Protocol, groups_for, leaks
 from earmark.datasets.tracks import GroupBy, LabelledTrack, is_artist, present
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from earmark.datasets.splits import (
+from earmark.datasets.grouped_splits import (
     complete_split,
     grouped_folds,
     grouped_split,

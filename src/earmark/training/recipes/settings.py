@@ -151,7 +151,7 @@ class DistilConfig(Recipe):
 
 @dataclass(frozen=True, slots=True)
 class ImitationConfig(Recipe):
-    """A second teacher's embedding, predicted from a lean backbone's features, and appended to them.
+    """A second teacher's embedding, predicted from a lean backbone's and appended to it.
 
     Attributes
     ----------
