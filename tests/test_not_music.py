@@ -11,7 +11,7 @@ from onnx import helper
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
-from earmark.decision.calibration import softmax
+from earmark.decision.calibration import Outputs, softmax
 from earmark.errors import BundleError, DataError
 from earmark.evaluation.detection import evaluate_music
 from earmark.models import bundle as bundles
@@ -125,7 +125,7 @@ def test_probabilities_sum_to_how_likely_it_is_music(plain: Bundle) -> None:
 def test_without_that_output_nothing_changes(plain: Bundle) -> None:
     classifier = Classifier(plain)
     assert not classifier.has_music
-    expected = softmax(classifier.logits(heard().X), plain.meta.temperature)
+    expected = Outputs(classifier.logits(heard().X)).proba(plain.meta.temperature)
     np.testing.assert_array_equal(classifier.slice_probs(heard()).proba, expected)
 
 
