@@ -12,9 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from earmark.evaluation.claims import claims
-from earmark.evaluation.comparison import HEAD, PAPER, Cell, Comparison, duration, rows
-from earmark.evaluation.plots import base as plots
+from earmark.evaluation.comparison import HEAD, PAPER, Cell, Comparison, claims, duration, rows
+from earmark.evaluation.plots.scores import draw_gaps
 from earmark.evaluation.report.comparison import complaints
 from earmark.evaluation.report.document import Block, Notice, Paragraph, Table, to_markdown
 from earmark.training import recipes
@@ -74,7 +73,7 @@ def main() -> None:
         saved = json.loads((Path(sys.argv[1]) / "comparison.json").read_text(encoding="utf-8"))
         text_of = json.dumps(neutral(saved), indent=1, ensure_ascii=False)
         SAVED.write_text(text_of + "\n", encoding="utf-8")
-    plots.gaps(HERE / "img" / PICTURE, comparison())
+    draw_gaps(HERE / "img" / PICTURE, comparison())
     (HERE / "recipes.md").write_text(text(), encoding="utf-8")
 
 

@@ -5,22 +5,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from earmark.evaluation import unknown
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.results import Evaluation, evaluate
-from earmark.evaluation.unknown import Detection, Shown
+from earmark.evaluation.unknown import Detection, KindScores
 from earmark.types import VoteConfig
 
 LABELS = ("Blues", "Jazz", "Rock")
 
 
-def judged(
+def decisions(
     n_tracks: int = 60,
     labels: Sequence[str] = LABELS,
     n_artists: int = 20,
     skill: float = 1.5,
     vote: VoteConfig | None = None,
     seed: int = 0,
-) -> Judged:
+) -> TrackDecisions:
     """Tracks of 2 to 5 slices; the more `skill`, the more of them are right."""
     rng = np.random.default_rng(seed)
     reference = (np.arange(n_tracks) % len(labels)).tolist()
@@ -32,7 +32,7 @@ def judged(
         exp = np.exp(logits)
         probas.append((exp / exp.sum(axis=1, keepdims=True)).astype(np.float32))
     artists = [f"artist:{i % n_artists}" for i in range(n_tracks)]
-    return Judged.by_vote(
+    return TrackDecisions.by_vote(
         probas, reference, artists, labels, vote or VoteConfig(min_confidence=0.5)
     )
 
@@ -46,7 +46,7 @@ def evaluation(
     skill: float = 1.5,
 ) -> Evaluation:
     return evaluate(
-        judged(labels=labels, skill=skill),
+        decisions(labels=labels, skill=skill),
         labels,
         name=name,
         data="made up for a test",
@@ -64,7 +64,9 @@ def detection(kinds: Sequence[str], method: str = "entropy") -> Detection:
     return unknown.evaluate(
         method,
         [
-            Shown(kind, known, rng.normal(2, 1, 12), artists, [f"{kind} {i}" for i in range(12)])
+            KindScores(
+                kind, known, rng.normal(2, 1, 12), artists, [f"{kind} {i}" for i in range(12)]
+            )
             for kind in kinds
         ],
         n_resamples=100,

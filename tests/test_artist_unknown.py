@@ -12,8 +12,8 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("matplotlib", reason="needs earmark[report]")
 
 from earmark.cli.train import measured_on
-from earmark.evaluation.judged import Judged
-from earmark.evaluation.plots import base as plots
+from earmark.evaluation.decisions import TrackDecisions
+from earmark.evaluation.plots import scores as plots
 from earmark.evaluation.report.document import to_markdown
 from earmark.evaluation.report.prose import compose
 from earmark.evaluation.results import Evaluation, compare, evaluate
@@ -24,20 +24,20 @@ from earmark.training.run_folder import write_results
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark
-from tests.evaluations import LABELS, judged
+from tests.evaluations import LABELS, decisions
 
 CAUTION = "may have been learned from, and the score"
 
 
-def some_unknown(n: int) -> Judged:
+def some_unknown(n: int) -> TrackDecisions:
     """60 tracks; the first `n` are each on their own, the others by 20 artists."""
-    data = judged()
+    data = decisions()
     return dataclasses.replace(
         data, groups=[f"track:{i}" if i < n else g for i, g in enumerate(data.groups)]
     )
 
 
-def measured(data: Judged, protocol: str = "artist") -> Evaluation:
+def measured(data: TrackDecisions, protocol: str = "artist") -> Evaluation:
     return evaluate(data, LABELS, name="small", data="made up", protocol=protocol, n_resamples=50)
 
 
@@ -68,24 +68,24 @@ def test_it_is_warned_of_where_artists_are_to_be_unheard() -> None:
     said = [w for w in measured(some_unknown(15)).warnings if CAUTION in w]
     assert len(said) == 1
     assert said[0].startswith("the artist of 15 tracks is not known")
-    assert not any(CAUTION in w for w in measured(judged()).warnings)
+    assert not any(CAUTION in w for w in measured(decisions()).warnings)
     # Where they are heard anyway, that is what the warning says.
     leaky = measured(some_unknown(15), protocol="track-random")
     assert not any(CAUTION in w for w in leaky.warnings)
 
 
 def test_an_album_is_not_called_an_artist() -> None:
-    data = dataclasses.replace(judged(), groups=["album:the best of"] * 60)
+    data = dataclasses.replace(decisions(), groups=["album:the best of"] * 60)
     (said,) = (w for w in measured(data).warnings if w.startswith("all tracks"))
     assert said.startswith("all tracks are by one artist (or album, or folder)")
 
 
 def test_the_picture_of_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     titles = []
-    monkeypatch.setattr(plots, "confusion_matrix", lambda *given: titles.append(given[-1]))
+    monkeypatch.setattr(plots, "draw_confusion_matrix", lambda *given: titles.append(given[-1]))
     how = "artist (album, then folder, where unknown), seed 0"
     learning_set = LearningSet((), LABELS, None, how, 0, 0, 0, ())  # type: ignore[arg-type]
-    for data in (judged(), some_unknown(15)):
+    for data in (decisions(), some_unknown(15)):
         scores = Scores(summarise(measured(data)), np.zeros((3, 4), dtype=np.int64))
         write_results(tmp_path, scores, learning_set)
     assert titles == [

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from earmark.evaluation.bootstrap import Score
-from earmark.evaluation.claims import claims
 from earmark.evaluation.comparison import (
     HEAD,
     Cell,
     Comparison,
-    Reported,
+    claims,
     duration,
     rows,
     share,
 )
+from earmark.evaluation.paper import PaperConfig
 from earmark.evaluation.report.comparison import complaints, compose, write_comparison
 from earmark.evaluation.report.document import to_markdown
 
-REPORTED = Reported("80 %", 0.8, "tracks", "10 genres")
+REPORTED = PaperConfig("80 %", 0.8, "tracks", "10 genres")
 
 
 def cell(recipe: str, protocol: str, value: float, **more: Any) -> Cell:
@@ -71,7 +71,7 @@ def test_a_figure_is_held_against_both_splits(honest: float, paper: float, verdi
 
 
 def test_what_the_author_counted_is_compared() -> None:
-    slices = Reported("80 % of slices", 0.8, "slices", "10 genres")
+    slices = PaperConfig("80 % of slices", 0.8, "slices", "10 genres")
     both = [cell("a", p, 0.85, reported=slices) for p in ("artist", "paper")]
     _, told = claims(comparison(*both))
     assert "slices right: 80.0% [75.0%, 85.0%]" in told
@@ -86,7 +86,7 @@ def test_verdicts_are_counted_and_gaps_averaged() -> None:
             cell("b", "paper", 0.7),
             cell("c", "artist", 0.4),
             cell("c", "paper", 0.4, error="no", accuracy=None, slice_accuracy=None),
-            cell("d", "artist", 0.5, reported=Reported()),
+            cell("d", "artist", 0.5, reported=PaperConfig()),
         )
     )
     assert "1 of 2 authors' figures is reached on" in summary
@@ -137,7 +137,7 @@ def test_files_of_a_comparison(tmp_path: Path) -> None:
     found = comparison(
         cell("a", "artist", 0.5),
         cell("a", "paper", 0.7),
-        cell("odd $name_", "artist", 0.6, reported=Reported()),
+        cell("odd $name_", "artist", 0.6, reported=PaperConfig()),
         Cell("broken", "artist", "artist", error="no"),
     )
     page = write_comparison(tmp_path / "new", found)
@@ -146,6 +146,13 @@ def test_files_of_a_comparison(tmp_path: Path) -> None:
     saved = json.loads((page.parent / "comparison.json").read_text(encoding="utf-8"))
     # JSON has no NaN: compared as written again.
     assert Comparison.from_json(saved).to_json() == found.to_json()
+
+
+def test_a_cell_of_an_earlier_version_is_read_on() -> None:
+    written = cell("a", "paper", 0.7).to_json()
+    for name in ("split", "shares", "merges"):
+        del written["reported"][name]
+    assert Cell.from_json(written).reported == REPORTED
 
 
 def test_a_comparison_of_failures_has_no_picture(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib", reason="needs earmark[eval]")
 
 from earmark.datasets.splitting import SplitRequest
 from earmark.errors import DataError
-from earmark.evaluation.plots import base as plots
+from earmark.evaluation.plots import scores as plots
 from earmark.events import Event, Note, run
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
@@ -185,6 +185,6 @@ def test_the_confusion_says_how_it_was_split(
     def confusion_matrix(*arguments: object) -> None:
         titles.append(arguments[-1])
 
-    monkeypatch.setattr(plots, "confusion_matrix", confusion_matrix)
+    monkeypatch.setattr(plots, "draw_confusion_matrix", confusion_matrix)
     _, tested, _ = trained(trainings, relabelled(request_for_head, split=SplitRequest(protocol)))
     assert titles == [f"{len(tested)} test tracks, split by {kept_whole}"]

@@ -11,7 +11,7 @@ from earmark.events import run
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.training.request import LabelRequest
-from earmark.workflows.evaluate import Answers, fresh_answers
+from earmark.workflows.evaluate import Predictions, predict_unseen
 from tests import backbones
 from tests.audiofiles import synth, write
 from tests.sessions import resources
@@ -35,9 +35,9 @@ def heard(
         write(music / f"{i}.flac", y, 22050, "flac", {field: value, "artist": f"artist {i}"})
     request = LabelRequest(str(music), field=field, only=only)
     with resources(folder / "home") as session:
-        flow = fresh_answers(bundle, request, session)
-        answers: Answers = run(flow)
-    return [(subject.kind, subject.genre) for subject in answers.subjects]
+        flow = predict_unseen(bundle, request, session)
+        predictions: Predictions = run(flow)
+    return [(item.kind, item.genre) for item in predictions.items]
 
 
 def test_genres_are_the_models_in_any_spelling(tmp_path: Path) -> None:

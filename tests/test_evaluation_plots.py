@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("matplotlib", reason="needs earmark[train]")
 
 from earmark.evaluation.bootstrap import Score
-from earmark.evaluation.plots import base as plots
+from earmark.evaluation.plots import scores as plots
 from earmark.evaluation.rejection import risk_coverage_curve
 from earmark.evaluation.reliability import reliability_curve
 from earmark.evaluation.results import compare
@@ -29,23 +29,23 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def draw_confusion(path: Path, labels: tuple[str, ...]) -> None:
     counts = np.arange(len(labels) * (len(labels) + 1)).reshape(len(labels), -1)
-    plots.confusion_matrix(path, counts, labels, labels[0])
+    plots.draw_confusion_matrix(path, counts, labels, labels[0])
 
 
 def draw_square(path: Path, labels: tuple[str, ...]) -> None:
     counts = np.eye(len(labels), dtype=int)
-    plots.confusion_matrix(path, counts, labels, labels[0])
+    plots.draw_confusion_matrix(path, counts, labels, labels[0])
 
 
 def draw_bars(path: Path, labels: tuple[str, ...]) -> None:
     some = Score(0.5, 0.2, 0.6, 9, 3)
     per_genre = {label: {"precision": NAN, "recall": some, "f1": some} for label in labels}
-    plots.genre_bars(path, per_genre, labels[0])
+    plots.draw_genre_bars(path, per_genre, labels[0])
 
 
 def draw_protocols(path: Path, labels: tuple[str, ...]) -> None:
     rows = compare([evaluation(protocol=label, name=label) for label in labels])
-    plots.protocols(path, rows, labels[0])
+    plots.draw_protocols(path, rows, labels[0])
 
 
 @pytest.mark.parametrize("draw", [draw_confusion, draw_square, draw_bars, draw_protocols])
@@ -70,12 +70,12 @@ def test_a_hundred_genres_fit(tmp_path: Path) -> None:
 )
 def test_curves_of_few_tracks_are_drawn(tmp_path: Path, confidence: Any, correct: Any) -> None:
     values, right = np.array(confidence), np.array(correct, dtype=bool)
-    plots.reliability(tmp_path / "r.png", reliability_curve(values, right), "reliability")
-    plots.risk_coverage(tmp_path / "c.png", risk_coverage_curve(values, right), "coverage")
+    plots.draw_reliability(tmp_path / "r.png", reliability_curve(values, right), "reliability")
+    plots.draw_risk_coverage(tmp_path / "c.png", risk_coverage_curve(values, right), "coverage")
     assert size_of(tmp_path / "r.png") == (600, 540)
     assert size_of(tmp_path / "c.png") == (720, 480)
 
 
 def test_loss_curves_are_drawn(tmp_path: Path) -> None:
-    plots.loss_curves(tmp_path / "a.png", [2.0, 1.0], [2.1, 1.5], best=2)
+    plots.draw_loss_curves(tmp_path / "a.png", [2.0, 1.0], [2.1, 1.5], best=2)
     assert size_of(tmp_path / "a.png") == (720, 480)

@@ -7,21 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from earmark.datasets.splitting import FEW_SHOT, PROTOCOLS
 from earmark.errors import DataError
-from earmark.evaluation.judged import Judged
-from earmark.evaluation.results import PROTOCOLS, compare, evaluate
+from earmark.evaluation.decisions import TrackDecisions
+from earmark.evaluation.results import compare, evaluate
 from earmark.types import VoteConfig
-from tests.evaluations import LABELS, detection, evaluation, judged
+from tests.evaluations import LABELS, decisions, detection, evaluation
 
 
-def measured(data: Judged, **more: Any) -> Any:
+def measured(data: TrackDecisions, **more: Any) -> Any:
     given = {"name": "m", "data": "d", "protocol": "artist", "n_resamples": 100, **more}
     return evaluate(data, LABELS, **given)
 
 
 def test_judged_tracks_are_those_that_classify_would_answer() -> None:
     probas = [np.array(p, dtype=np.float32) for p in ([[0.9, 0.05, 0.05]], [[0.4, 0.35, 0.25]] * 2)]
-    both = Judged.by_vote(probas, [0, 1], ["a", "b"], LABELS, VoteConfig(min_confidence=0.5))
+    both = TrackDecisions.by_vote(
+        probas, [0, 1], ["a", "b"], LABELS, VoteConfig(min_confidence=0.5)
+    )
     assert both.estimated.tolist() == [0, 0]
     assert both.answered.tolist() == [True, False]
     np.testing.assert_allclose(both.confidence, [0.9, 0.4], atol=1e-6)
@@ -31,28 +34,30 @@ def test_judged_tracks_are_those_that_classify_would_answer() -> None:
 def test_without_a_sure_slice_the_likeliest_genre_is_the_estimate() -> None:
     unsure = [np.array([[0.3, 0.45, 0.25]], dtype=np.float32)]
     vote = VoteConfig(mode="confident", slice_confidence=0.8)
-    one = Judged.by_vote(unsure, [1], ["a"], LABELS, vote)
+    one = TrackDecisions.by_vote(unsure, [1], ["a"], LABELS, vote)
     assert one.estimated.tolist() == [1]
     assert one.answered.tolist() == [False]
 
 
 def test_judged_tracks_must_be_the_same_in_every_array() -> None:
     with pytest.raises(ValueError, match="not of the same tracks"):
-        dataclasses.replace(judged(n_tracks=6), groups=["a"])
+        dataclasses.replace(decisions(n_tracks=6), groups=["a"])
 
 
 def test_folds_join_to_what_they_are_together() -> None:
-    whole = judged(n_tracks=12)
+    whole = decisions(n_tracks=12)
     folds = []
     for chosen in (slice(0, 5), slice(5, 12)):
-        fields = {f.name: getattr(whole, f.name)[chosen] for f in dataclasses.fields(Judged)}
-        folds.append(Judged(**fields))
-    joined = measured(Judged.joined(folds)).to_json()
+        fields = {
+            f.name: getattr(whole, f.name)[chosen] for f in dataclasses.fields(TrackDecisions)
+        }
+        folds.append(TrackDecisions(**fields))
+    joined = measured(TrackDecisions.joined(folds)).to_json()
     assert joined == measured(whole).to_json()
 
 
 def test_an_evaluation_counts_what_it_was_measured_on() -> None:
-    data = judged()
+    data = decisions()
     result = measured(data)
     assert (result.n_tracks, result.n_groups) == (60, 20)
     assert result.n_slices == sum(len(p) for p in data.probas)
@@ -70,12 +75,12 @@ def test_an_evaluation_counts_what_it_was_measured_on() -> None:
 
 
 def test_votes_beat_slices_on_tracks_that_slices_agree_about() -> None:
-    result = measured(judged(n_tracks=300))
+    result = measured(decisions(n_tracks=300))
     assert result.track["accuracy"].value > result.slice["accuracy"].value
 
 
 def test_json_is_plain_and_says_null_for_what_is_not_defined() -> None:
-    data = judged(n_tracks=20, skill=8)
+    data = decisions(n_tracks=20, skill=8)
     two_genres = dataclasses.replace(data, reference=data.estimated.clip(max=1))
     result = measured(two_genres, unknown=[detection(["folk"])])
     plain = json.loads(json.dumps(result.to_json(), allow_nan=False))
@@ -91,16 +96,16 @@ def test_json_is_plain_and_says_null_for_what_is_not_defined() -> None:
 
 
 def test_json_keeps_curves_short_and_their_ends() -> None:
-    result = measured(judged(n_tracks=1500))
+    result = measured(decisions(n_tracks=1500))
     curve = result.to_json()["risk_coverage"]
     assert len(curve["coverage"]) <= 200
     assert curve["coverage"][-1] == 1
     assert curve["risk"][-1] == pytest.approx(result.baselines["aurc_at_random"], abs=1e-6)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", [*PROTOCOLS, FEW_SHOT.name])
 def test_leaky_protocols_are_warned_of(protocol: str) -> None:
-    result = measured(judged(), protocol=protocol)
+    result = measured(decisions(), protocol=protocol)
     assert any("leaks" in warning for warning in result.warnings) == (
         protocol not in ("artist", "few-shot")
     )
@@ -108,11 +113,11 @@ def test_leaky_protocols_are_warned_of(protocol: str) -> None:
 
 
 def test_a_data_sets_own_protocol_is_taken_at_its_word() -> None:
-    assert measured(judged(), protocol="fault-filtered").warnings == ()
+    assert measured(decisions(), protocol="fault-filtered").warnings == ()
 
 
 def test_the_callers_warnings_come_first() -> None:
-    result = measured(judged(), protocol="album", warnings=["the disk is loud"])
+    result = measured(decisions(), protocol="album", warnings=["the disk is loud"])
     assert result.warnings[0] == "the disk is loud"
     assert len(result.warnings) == 2
 
@@ -120,22 +125,22 @@ def test_the_callers_warnings_come_first() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (judged(n_artists=1), "all tracks are by one artist"),
-        (judged(n_artists=4), "only 4 artists"),
-        (judged(n_artists=3), "one artist only for Blues, Jazz, Rock"),
-        (judged(skill=0), "not shown to be better"),
+        (decisions(n_artists=1), "all tracks are by one artist"),
+        (decisions(n_artists=4), "only 4 artists"),
+        (decisions(n_artists=3), "one artist only for Blues, Jazz, Rock"),
+        (decisions(skill=0), "not shown to be better"),
         (
-            dataclasses.replace(judged(), reference=np.zeros(60, dtype=np.int64)),
+            dataclasses.replace(decisions(), reference=np.zeros(60, dtype=np.int64)),
             "no track of Jazz, Rock",
         ),
     ],
 )
-def test_scores_that_say_little_are_warned_of(data: Judged, said: str) -> None:
+def test_scores_that_say_little_are_warned_of(data: TrackDecisions, said: str) -> None:
     assert any(said in warning for warning in measured(data).warnings)
 
 
 def test_no_tracks_are_an_error_that_says_so() -> None:
-    nothing = Judged.by_vote([], [], [], LABELS, VoteConfig())
+    nothing = TrackDecisions.by_vote([], [], [], LABELS, VoteConfig())
     with pytest.raises(DataError, match="no labelled track"):
         measured(nothing)
 

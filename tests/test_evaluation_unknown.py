@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from earmark.decision.calibration import softmax
+from earmark.decision.calibration import Outputs
 from earmark.evaluation import nonmusic, unknown
-from earmark.evaluation.unknown import TRACK_SCORES, Shown
+from earmark.evaluation.unknown import TRACK_SCORES, KindScores
 from earmark.features import compute
 from earmark.types import FeatureConfig, FloatArray
 
@@ -27,7 +27,7 @@ def test_scores_by_hand() -> None:
 @pytest.mark.parametrize("method", TRACK_SCORES)
 def test_every_score_ranks_a_lost_model_stranger_than_a_sure_one(method: str) -> None:
     score = TRACK_SCORES[method]
-    sure, torn, lost = (softmax(logits) for logits in (SURE, TORN, LOST))
+    sure, torn, lost = (Outputs(logits).proba() for logits in (SURE, TORN, LOST))
     if method == "not_music":
         sure, torn, lost = sure, 0.6 * sure, 0.1 * sure
     assert score(sure) < score(torn) < score(lost)
@@ -35,13 +35,13 @@ def test_every_score_ranks_a_lost_model_stranger_than_a_sure_one(method: str) ->
 
 def test_slices_that_contradict_each_other_are_strange() -> None:
     apart = np.array([[9.0, 0.0, 0.0], [0.0, 9.0, 0.0]], dtype=np.float32)
-    assert TRACK_SCORES["max_probability"](softmax(apart)) == pytest.approx(0.5, abs=1e-3)
-    np.testing.assert_allclose(unknown.improbability(softmax(apart)), [0, 0], atol=1e-3)
+    assert TRACK_SCORES["max_probability"](Outputs(apart).proba()) == pytest.approx(0.5, abs=1e-3)
+    np.testing.assert_allclose(unknown.improbability(Outputs(apart).proba()), [0, 0], atol=1e-3)
 
 
-def shown(kind: str, shift: float, seed: int) -> Shown:
+def shown(kind: str, shift: float, seed: int) -> KindScores:
     rng = np.random.default_rng(seed)
-    return Shown(
+    return KindScores(
         kind,
         known=rng.normal(0, 1, 200),
         unknown=rng.normal(shift, 1, 80),

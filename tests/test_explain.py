@@ -18,9 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from earmark import features
 from earmark.errors import ConfigError
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.examples import Mistaken, mistaken, picks
-from earmark.evaluation.judged import Judged
-from earmark.evaluation.plots import filters as filter_plot
+from earmark.evaluation.plots.filters import draw_filters
 from earmark.models import bundle as bundles
 from earmark.models import saliency
 from earmark.models.bundle import Bundle, BundleMeta
@@ -255,17 +255,17 @@ def test_weights_of_every_shape_are_drawn(shape: tuple[int, ...], tmp_path: Path
     weights = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     bins = Axis("Hz", np.linspace(0, 11025, 32))
     picture = tmp_path / "filters.png"
-    filter_plot.filters(picture, weights, bins, SR, LABELS, str(Layer("w", "matrix", weights)))
+    draw_filters(picture, weights, bins, SR, LABELS, str(Layer("w", "matrix", weights)))
     assert picture.read_bytes().startswith(PNG)
 
 
 # --- examples ----------------------------------------------------------------------------------
 
 
-def judged(answers: Sequence[tuple[int, int, float]]) -> Judged:
+def decisions(answers: Sequence[tuple[int, int, float]]) -> TrackDecisions:
     reference, estimated, confidence = map(np.array, zip(*answers, strict=True))
     n = len(answers)
-    return Judged(
+    return TrackDecisions(
         probas=[np.full((1, 3), 1 / 3, np.float32)] * n,
         reference=reference,
         groups=[str(i) for i in range(n)],
@@ -283,14 +283,14 @@ ANSWERS = [
 
 
 def test_the_surest_are_picked_right_ones_first() -> None:
-    found = judged(ANSWERS)
+    found = decisions(ANSWERS)
     assert [(p.track, p.is_right) for p in picks(found, 0, 2)] == [(1, True), (3, True), (2, False)]
     assert [p.track for p in picks(found, 1, 2)] == [4, 6, 5]
     assert picks(found, 2, 2) == []
 
 
 def test_mistakes_are_told_by_their_share() -> None:
-    found = mistaken(judged(ANSWERS), ["a", "b", "c"], 3)
+    found = mistaken(decisions(ANSWERS), ["a", "b", "c"], 3)
     assert found == [Mistaken(1, 0, 2, 4), Mistaken(0, 1, 1, 4), Mistaken(1, 2, 1, 4)]
 
 

@@ -40,7 +40,7 @@ def heard() -> LevelArray:
 def surveyed(network: Path, X: LevelArray) -> Survey:
     surveyor = Surveyor(network)
     for start in range(0, len(X), 5):
-        surveyor.hear(X[start : start + 5])
+        surveyor.add(X[start : start + 5])
     return surveyor.found()
 
 
@@ -119,7 +119,7 @@ def test_the_other_features_are_maxima_of_channels(
 ) -> None:
     X = music(4, seed=3)
     surveyor = Surveyor(teacher)
-    surveyor.hear(X)
+    surveyor.add(X)
     n_maxima = whole.n_features - len(whole.imitated)
     maxima = answers(whole.network, X)[0][:, :n_maxima]
     # Over few slices, the mean of a feature in its own units is what a survey of them finds.

@@ -7,8 +7,7 @@ import pytest
 from earmark.datasets import read
 from earmark.events import Note, run
 from earmark.features.store import FeatureStore
-from earmark.training.choosing import idle_merges
-from earmark.training.learning_set import assemble
+from earmark.training.learning_set import assemble, idle_merges
 from earmark.training.request import LabelRequest
 from earmark.types import ListenConfig
 from tests.audiofiles import Kind, synth, write

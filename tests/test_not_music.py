@@ -11,9 +11,9 @@ from onnx import helper
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
-from earmark.decision.calibration import softmax
+from earmark.decision.calibration import Outputs, softmax
 from earmark.errors import BundleError, DataError
-from earmark.evaluation.music import evaluate
+from earmark.evaluation.detection import evaluate_music
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.classical.graft import graft, read_music
@@ -78,7 +78,7 @@ def test_sounds_like_the_music_are_refused() -> None:
 
 def test_scores_by_hand() -> None:
     music, other = np.array([0.9, 0.8, 0.4, 0.7]), np.array([0.1, 0.6])
-    scores = evaluate(music, other, ["a", "a", "b", "c", "x", "y"])
+    scores = evaluate_music(music, other, ["a", "a", "b", "c", "x", "y"])
     assert scores["auroc"].value == pytest.approx(7 / 8)
     assert (scores["music_refused"].value, scores["sounds_passed"].value) == (0.25, 0.5)
     counts = {name: (s.n, s.n_groups) for name, s in scores.items()}
@@ -125,7 +125,7 @@ def test_probabilities_sum_to_how_likely_it_is_music(plain: Bundle) -> None:
 def test_without_that_output_nothing_changes(plain: Bundle) -> None:
     classifier = Classifier(plain)
     assert not classifier.has_music
-    expected = softmax(classifier.logits(heard().X), plain.meta.temperature)
+    expected = Outputs(classifier.logits(heard().X)).proba(plain.meta.temperature)
     np.testing.assert_array_equal(classifier.slice_probs(heard()).proba, expected)
 
 

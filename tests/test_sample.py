@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earmark.datasets.grouped_splits import grouped_split
 from earmark.datasets.sample import sample
-from earmark.datasets.splits import grouped_split
 
 TRACKS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), min_size=1, max_size=60)
 

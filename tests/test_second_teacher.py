@@ -12,7 +12,7 @@ pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.events import run
 from earmark.models import bundle as bundles
-from earmark.models.embeddings import Embedded, EmbeddingStore
+from earmark.models.embeddings import EmbeddingStore, TrackEmbeddings
 from earmark.models.runtime import Classifier
 from earmark.training.learners.second_teacher import _aligned, with_second_teacher
 from earmark.training.provenance import known_of
@@ -192,7 +192,7 @@ def test_slices_are_learned_beside_those_that_start_nearest(tmp_path: Path) -> N
             if name == broken:
                 rows[:] = np.nan
             traits = np.zeros((len(starts), 3), np.float32)
-            store.add(Embedded(rows, traits, np.array(starts, np.float32), name))
+            store.add(TrackEmbeddings(rows, traits, np.array(starts, np.float32), name))
         store.flush()
         return store
 

@@ -5,7 +5,14 @@ from collections import Counter
 import pytest
 
 from earmark.datasets import LabelledTrack
-from earmark.datasets.splitting import SplitRequest, split_slices, split_tracks
+from earmark.datasets.splitting import (
+    FEW_SHOT,
+    PROTOCOLS,
+    SplitRequest,
+    find_protocol,
+    split_slices,
+    split_tracks,
+)
 from earmark.errors import ConfigError
 
 # Six artists a genre, two albums each, three tracks an album.
@@ -91,3 +98,12 @@ def test_random_slices_of_every_track_are_on_both_sides() -> None:
 def test_an_unknown_protocol_is_named_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"no protocol 'studio' .*artist"):
         split_tracks(TRACKS, GENRES, (), SplitRequest("studio"))
+
+
+def test_a_protocol_that_leaks_says_so_wherever_it_is_described() -> None:
+    assert [name for name, protocol in PROTOCOLS.items() if not protocol.leak] == ["artist"]
+    for name, protocol in PROTOCOLS.items():
+        assert ("leaks" in SplitRequest(name).describe()) == bool(protocol.leak)
+        assert find_protocol(name) is protocol
+    assert find_protocol("few-shot") is FEW_SHOT
+    assert find_protocol("prescribed") is None  # a data set's own, of which nothing is known

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earmark.decision.calibration import Outputs, softmax
+from earmark.decision.calibration import Outputs
 from earmark.decision.stacking import predict
 from earmark.decision.voting import decide
 from earmark.errors import DataError
-from earmark.evaluation.votes import compare_votes
+from earmark.evaluation.scores import compare_votes
 from earmark.events import Note
 from earmark.models.bundle import BundleMeta
 from earmark.models.classical.stacker import MIN_TRACKS, PENALTIES, fit_stacker
@@ -34,7 +34,7 @@ def late_bloomers(n_tracks: int = 90, seed: int = 0) -> Made:
         logits = rng.normal(0, 0.5, (n, 3))
         logits[: n * 2 // 3, (genre + 1) % 3] += 1.5
         logits[n * 2 // 3 :, genre] += 2.0
-        probas.append(softmax(logits.astype(np.float32)))
+        probas.append(Outputs(logits.astype(np.float32)).proba())
         reference.append(genre)
         groups.append(f"artist {track // 3 // 2}")
     return probas, reference, groups
@@ -47,7 +47,7 @@ def plain(n_tracks: int = 90, seed: int = 0) -> Made:
     for track in range(n_tracks):
         logits = rng.normal(0, 1, (5, 3)) + rng.normal(0, 1.0, 3)
         logits[:, track % 3] += 1.0
-        probas.append(softmax(logits.astype(np.float32)))
+        probas.append(Outputs(logits.astype(np.float32)).proba())
         reference.append(track % 3)
         groups.append(f"artist {track // 3 // 2}")
     return probas, reference, groups

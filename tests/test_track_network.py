@@ -15,10 +15,10 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 import torch
 
 from earmark.decision import track_network
-from earmark.decision.calibration import softmax
+from earmark.decision.calibration import Outputs
 from earmark.decision.voting import check, decide, modes
 from earmark.errors import BundleError, ConfigError
-from earmark.evaluation.votes import compare_votes
+from earmark.evaluation.scores import compare_votes
 from earmark.events import Note
 from earmark.models import bundle as bundles
 from earmark.models import registry
@@ -57,7 +57,7 @@ def few_speak(n_tracks: int = 90, seed: int = 0) -> Made:
         logits[:, (genre + 1) % 3] += 1.5
         logits[telling] = rng.normal(0, 0.2, (2, 3))
         logits[telling, genre] += 3.5
-        probas.append(softmax(logits.astype(np.float32)))
+        probas.append(Outputs(logits.astype(np.float32)).proba())
         reference.append(genre)
         groups.append(f"artist {track // 3 // 2}")
     return probas, reference, groups

@@ -87,7 +87,7 @@ def command(
     """
     from earmark.datasets.splitting import SplitRequest
     from earmark.evaluation.report.comparison import complaints, write_comparison
-    from earmark.evaluation.report.report import require_plots
+    from earmark.evaluation.report.files import require_plots
     from earmark.training.recipes import names as named
     from earmark.training.recipes.caps import QUICK_TRACKS
     from earmark.training.recipes.settings import Hardware

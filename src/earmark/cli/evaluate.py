@@ -100,7 +100,7 @@ def command(
     Needs earmark[report], and to train, what the recipe needs.
     """
     from earmark.datasets.splitting import PRESCRIBED, SplitRequest
-    from earmark.evaluation.report.report import require_plots, write_report
+    from earmark.evaluation.report.files import require_plots, write_report
     from earmark.training import learners
     from earmark.training.request import LabelRequest, TrainRequest
     from earmark.workflows.crossval import CrossRequest

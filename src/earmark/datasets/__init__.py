@@ -6,13 +6,7 @@ Every reader gives a list of `LabelledTrack`; nothing after it knows where the l
 
 from earmark.datasets.fma import read_fma
 from earmark.datasets.folders import read_folders
-from earmark.datasets.gtzan import read_gtzan
-from earmark.datasets.library import from_library
-from earmark.datasets.manifest import read_manifest
-from earmark.datasets.mir import read_mirdata
-from earmark.datasets.protocols import PROTOCOLS, SLICE_LEAK, Protocol, groups_for, leaks, split_by
-from earmark.datasets.read import FROM_CATALOGUE, SOURCES, Collection, read
-from earmark.datasets.splits import (
+from earmark.datasets.grouped_splits import (
     PARTS,
     complete_split,
     grouped_folds,
@@ -20,13 +14,18 @@ from earmark.datasets.splits import (
     join_groups,
     random_split,
 )
+from earmark.datasets.gtzan import read_gtzan
+from earmark.datasets.library import from_library
+from earmark.datasets.manifest import read_manifest
+from earmark.datasets.mir import read_mirdata
+from earmark.datasets.read import FROM_CATALOGUE, SOURCES, Collection, read
+from earmark.datasets.splitting import PROTOCOLS, Protocol, groups_for, leaks
 from earmark.datasets.tracks import GroupBy, LabelledTrack, is_artist, present
 
 __all__ = [
     "FROM_CATALOGUE",
     "PARTS",
     "PROTOCOLS",
-    "SLICE_LEAK",
     "SOURCES",
     "Collection",
     "GroupBy",
@@ -48,5 +47,4 @@ __all__ = [
     "read_gtzan",
     "read_manifest",
     "read_mirdata",
-    "split_by",
 ]

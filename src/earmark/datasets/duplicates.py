@@ -28,7 +28,7 @@ MIN_SHARPNESS = 0.7
 """Landmarks at the very shift, of all that come within `_VICINITY` of it, at least. Performances of
 one piece, or one sequence with other sounds, agree now a little earlier, now a little later."""
 
-# Of a hash that more of the later tracks have, only so many are looked at: it says little.
+# Of a hash that more of the later tracks have, only so many are looked at: it proves little.
 _MAX_SHARERS = 200
 # Ticks. Times are rounded on both sides; 0.16 s is how far players who keep together may be apart.
 _SLACK, _VICINITY = 1, 20
@@ -112,7 +112,7 @@ class _Index:
     def candidates(self, a: int) -> list[tuple[int, int]]:
         """Later tracks that share `MIN_MATCHES` landmarks with `a` at one shift, and that shift."""
         item = self._items[a]
-        # Neighbouring questions have neighbouring answers, which are in the processor's cache.
+        # Neighbouring queries have neighbouring results, which are in the processor's cache.
         order = np.argsort(item.hashes)
         low = item.hashes[order].astype(np.uint64) << np.uint64(32)
         begin = np.searchsorted(self._keys, low | self._ends[a])

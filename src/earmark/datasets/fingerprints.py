@@ -18,7 +18,7 @@ import numpy as np
 from earmark.audio import audio_id
 from earmark.audio.fingerprint import RECIPE, Fingerprint, fingerprint
 from earmark.datasets.duplicates import DuplicatePair, find_duplicates
-from earmark.datasets.splits import join_groups
+from earmark.datasets.grouped_splits import join_groups
 from earmark.errors import FileError, LibraryError
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.pool import Workers

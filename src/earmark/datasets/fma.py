@@ -30,7 +30,7 @@ _COLUMNS = (
     ("artist", "name"),
     ("album", "title"),
 )
-# Artists' lives are told in cells longer than the csv module takes by default.
+# Cells with artists' biographies are longer than the csv module takes by default.
 _CELL_LIMIT = 1 << 24
 
 Row = Mapping[tuple[str, str], str]

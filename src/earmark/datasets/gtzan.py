@@ -110,6 +110,16 @@ def known_faults() -> frozenset[str]:
     return frozenset({*facts["corrupt"], *facts["distorted"], *doubles})
 
 
+def note_gtzan(variant: str) -> str:
+    """What a person should know of a variant; empty: nothing."""
+    if variant:
+        return ""
+    return (
+        f"of GTZAN, {len(known_faults())} tracks known as repeated, distorted or corrupt are left"
+        " out where they are there; gtzan:all keeps them"
+    )
+
+
 def _audio_files(root: Path) -> dict[str, Path]:
     """Name -> file, of the first folder that has any."""
     for folder in _AUDIO:
@@ -147,7 +157,7 @@ class _TextFiles:
             lines = self._lines(file_name)
             if lines is None:
                 raise DataError(
-                    f"{file_name} is not beside GTZAN's audio, nor in a folder that was named",
+                    f"{file_name} is not beside GTZAN's audio, nor in a folder that was given",
                     "the documentation says where to get it",
                 )
             for line in lines:

@@ -1,6 +1,6 @@
 """Any data set that mirdata knows (Bittner et al., "mirdata", ISMIR 2019), where it is installed.
 
-mirdata says where each track's audio is and what is known of it; downloading is left to it.
+mirdata knows where each track's audio is and its labels; downloading is left to it.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.datasets.fma import SUBSETS, read_fma
 from earmark.datasets.folders import read_folders
-from earmark.datasets.gtzan import VARIANTS, known_faults, read_gtzan
+from earmark.datasets.gtzan import VARIANTS, note_gtzan, read_gtzan
 from earmark.datasets.library import from_library
 from earmark.datasets.manifest import read_manifest
 from earmark.datasets.mir import read_mirdata
@@ -18,17 +18,66 @@ from earmark.datasets.tracks import LabelledTrack, present
 from earmark.errors import ConfigError, DataError
 from earmark.types import Track
 
-FROM_CATALOGUE = ("tags", "folders")
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a reader is asked for; as the parameters of `read`, and what follows the colon."""
+
+    source: str
+    variant: str
+    root: str | os.PathLike[str]
+    tracks: Iterable[Track]
+    field: str
+    meta: str | os.PathLike[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How to read a source.
+
+    Attributes
+    ----------
+    read : callable
+    variants : tuple of str
+        What can follow the source's name and a colon; ``""``: nothing has to.
+    from_catalogue : bool
+        Whether it needs the catalogue's tracks.
+    only_genres : bool
+        Whether it has no other labels.
+    note : callable
+        What a person should know of a variant; empty: nothing.
+    """
+
+    read: Callable[[Query], list[LabelledTrack]]
+    variants: tuple[str, ...] = ("",)
+    from_catalogue: bool = False
+    only_genres: bool = False
+    note: Callable[[str], str] = lambda _: ""
+
+
+READERS = {
+    "tags": Reader(lambda q: from_library(q.tracks, q.field), from_catalogue=True),
+    "folders": Reader(
+        lambda q: read_folders(q.root, q.tracks), from_catalogue=True, only_genres=True
+    ),
+    "gtzan": Reader(
+        lambda q: read_gtzan(q.root, q.variant, q.meta), VARIANTS, only_genres=True, note=note_gtzan
+    ),
+    "fma": Reader(lambda q: read_fma(q.root, q.variant, q.field, q.meta), ("", *SUBSETS)),
+    "mirdata": Reader(lambda q: read_mirdata(q.variant, q.root, q.field), ("NAME",)),
+}
+"""By the name of the source; a new one is a module and a line here."""
+
+_MANIFEST = Reader(lambda q: read_manifest(q.source, q.field, below=q.root))
+
+FROM_CATALOGUE = tuple(name for name, reader in READERS.items() if reader.from_catalogue)
 """Sources that need the catalogue's tracks."""
 
 SOURCES = (
-    *FROM_CATALOGUE,
-    *(f"gtzan:{v}".removesuffix(":") for v in VARIANTS),
-    "fma",
-    *(f"fma:{s}" for s in SUBSETS),
-    "mirdata:NAME",
+    *(f"{name}:{v}".removesuffix(":") for name, reader in READERS.items() for v in reader.variants),
     "FILE.csv",
 )
+"""All sources, as a person gives them."""
 
 _SHOWN = 3
 
@@ -62,7 +111,7 @@ def read(
     Parameters
     ----------
     source : str
-        One of `SOURCES`.
+        One of `SOURCES`: a name of `READERS`, or a manifest's path.
     root : path-like
         Folder with the music. A manifest's other rows are left out.
     tracks : iterable of Track
@@ -81,30 +130,29 @@ def read(
     MissingExtraError
         If mirdata is needed and not installed.
     """
-    name, _, rest = source.partition(":")
-    if source == "tags":
-        found = from_library(tracks, field)
-    elif name == "mirdata" and rest:
-        found = read_mirdata(rest, root, field)
-    elif name == "fma":
-        found = read_fma(root, rest, field, meta)
-    elif Path(source).suffix.lower() == ".csv" or Path(source).is_file():
-        found = read_manifest(source, field, below=root)
-    elif field != "genre":
+    reader, variant = _find(source)
+    if reader.only_genres and field != "genre":
         raise ConfigError(f"{source} has no field {field!r}", "its only labels are genres")
-    elif source == "folders":
-        found = read_folders(root, tracks)
-    elif name == "gtzan":
-        found = read_gtzan(root, rest, meta)
-    else:
-        raise ConfigError(f"no source {source!r} of labels", f"known are: {', '.join(SOURCES)}")
+    found = reader.read(Query(source, variant, root, tracks, field, meta))
     kept, gone = present(found)
     if gone and not kept:
         raise DataError(
             f"none of the {len(gone)} files that {source} lists is there, e.g. {gone[0]}",
             "is the folder the right one, the disk mounted?",
         )
-    return Collection([_legible(track) for track in kept], tuple(_notes(source, kept, gone)))
+    notes = [*_gone_note(kept, gone), *filter(None, [reader.note(variant)])]
+    return Collection([_legible(track) for track in kept], tuple(notes))
+
+
+def _find(source: str) -> tuple[Reader, str]:
+    """The source's reader, and what follows the colon."""
+    name, _, variant = source.partition(":")
+    reader = READERS.get(name)
+    if reader is not None and ("" in reader.variants if not variant else any(reader.variants)):
+        return reader, variant
+    if Path(source).suffix.lower() == ".csv" or Path(source).is_file():
+        return _MANIFEST, ""
+    raise ConfigError(f"no source {source!r} of labels", f"known are: {', '.join(SOURCES)}")
 
 
 def _legible(track: LabelledTrack) -> LabelledTrack:
@@ -113,17 +161,11 @@ def _legible(track: LabelledTrack) -> LabelledTrack:
     return dataclasses.replace(track, values=values)
 
 
-def _notes(source: str, kept: Sequence[LabelledTrack], gone: Sequence[str]) -> list[str]:
-    notes = []
-    if gone:
-        more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
-        notes.append(
-            f"{len(gone)} of {len(kept) + len(gone)} listed files are not there:"
-            f" {', '.join(gone[:_SHOWN])}{more}"
-        )
-    if source == "gtzan":
-        notes.append(
-            f"of GTZAN, {len(known_faults())} tracks known as repeated, distorted or corrupt are"
-            " left out where they are there; gtzan:all keeps them"
-        )
-    return notes
+def _gone_note(kept: Sequence[LabelledTrack], gone: Sequence[str]) -> list[str]:
+    if not gone:
+        return []
+    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    return [
+        f"{len(gone)} of {len(kept) + len(gone)} listed files are not there:"
+        f" {', '.join(gone[:_SHOWN])}{more}"
+    ]

@@ -17,7 +17,7 @@ _ATTEMPTS = 100
 
 
 def sample(labels: Sequence[str], groups: Sequence[str], n: int, seed: int = 0) -> list[int]:
-    """Positions of at most `n` tracks: all genres alike, and as many artists of each as can be.
+    """Positions of at most `n` tracks: all genres alike, and as many artists of each as possible.
 
     Genres take turns, and within a genre its artists do; one that has run out is passed over. So
     a sample of a few tracks a genre can still be split by artist wherever the whole could.
@@ -47,7 +47,7 @@ def sample(labels: Sequence[str], groups: Sequence[str], n: int, seed: int = 0) 
 
 
 def draw_shots(labels: Sequence[str], groups: Sequence[str], n: int, seed: int = 0) -> list[int]:
-    """Positions of `n` tracks of every genre, by as many artists as can be.
+    """Positions of `n` tracks of every genre, by as many artists as possible.
 
     One artist of each genre, another one with another seed, is never drawn: the genre can still be
     tested on music by somebody else.

@@ -22,7 +22,7 @@ _GUESTS = re.compile(r"[\s(\[]+(?:feat|ft|featuring)\b\.?.*")
 
 @dataclass(frozen=True, slots=True)
 class LabelledTrack:
-    """A track with what a person says of it; every reader gives a list of these.
+    """A track with its labels; every reader gives a list of these.
 
     Attributes
     ----------

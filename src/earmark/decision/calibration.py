@@ -18,7 +18,7 @@ _MUSIC_MIN = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """A network's raw answers to slices.
+    """A network's outputs for slices, before the softmax.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Outputs:
 
     def proba(self, temperature: float = 1.0) -> FloatArray:
         """Probabilities (n_slices, n_classes): rows sum to the probability that it is music."""
-        genres = softmax(self.logits, temperature)
+        genres = softmax(self.logits, temperature).astype(np.float32)
         if self.music is None:
             return genres
         return genres * np.maximum(sigmoid(self.music), _MUSIC_MIN).astype(np.float32)
@@ -44,13 +44,11 @@ def sigmoid(log_odds: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * log_odds.astype(np.float64)))
 
 
-def softmax(logits: FloatArray, temperature: float = 1.0) -> FloatArray:
-    """Probabilities (n, n_classes) from logits of that shape, softened by `temperature`."""
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probabilities (..., n_classes) from logits of that shape, softened by `temperature`."""
     scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    exp = np.exp(scaled)
-    proba: FloatArray = (exp / exp.sum(axis=1, keepdims=True)).astype(np.float32)
-    return proba
+    exp = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(exp / exp.sum(axis=-1, keepdims=True))
 
 
 def fit_temperature(logits: FloatArray, reference: Labels) -> float:
@@ -73,7 +71,7 @@ def fit_temperature(logits: FloatArray, reference: Labels) -> float:
 
     def nll(log_t: float) -> float:
         proba = softmax(logits, math.exp(log_t))
-        hit = np.maximum(proba[np.arange(len(reference)), reference].astype(np.float64), 1e-12)
+        hit = np.maximum(proba[np.arange(len(reference)), reference], 1e-12)
         return float(-np.log(hit).mean())
 
     low, high = math.log(0.05), math.log(20.0)

@@ -1,4 +1,4 @@
-"""What is said of one recording, wherever it is said: library, command line, API and page."""
+"""The result for one recording, the same in the library, command line, API and page."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Result:
     agreement : float or None
         Share of the slices that say the same.
     proba : mapping of str to float
-        Of every genre that the model knows, the likeliest first; empty where nothing was heard.
+        Of every genre that the model knows, the likeliest first; empty where there is an error.
     n_slices : int
         Slices that voted.
     rejected : str
-        Why there is no genre although the sound could be heard; else empty.
+        Why there is no genre although the file could be used; else empty.
     error : str
         Why the file cannot be used; else empty.
 

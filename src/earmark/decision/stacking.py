@@ -1,4 +1,4 @@
-"""What a learned decision sees of a track, and what it decides; learned elsewhere.
+"""The learned decision about a track: its features and its prediction; it is fitted elsewhere.
 
 A stacker (stacked generalisation: Wolpert, Neural Networks 5, 1992) is a conditional logit: the
 vote by mean, corrected by a weighted sum of features that each genre has of its own, and a bias.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.decision.calibration import softmax
 from earmark.types import FloatArray, Stacker
 
 FEATURES = (
@@ -29,7 +30,7 @@ FEATURES = (
     "log_n_log_mean",  # log_mean times the logarithm of the number of slices
 )
 
-# Below this a probability says no more than "none".
+# Smaller probabilities count as this one.
 _P_MIN = 1e-3
 
 
@@ -89,6 +90,4 @@ def predict(stacker: Stacker, proba: FloatArray) -> NDArray[np.float64]:
         )
     X = features(proba)
     logits = X[:, 0] + X @ np.array(stacker.weights) + np.array(stacker.bias)
-    exp = np.exp(logits - logits.max())
-    share: NDArray[np.float64] = exp / exp.sum()
-    return share
+    return softmax(logits)

@@ -1,4 +1,4 @@
-"""What a network over a track's slices says: the second stage of a model, learned elsewhere.
+"""Running a network over a track's slices, the second stage of a model; it is trained elsewhere.
 
 It takes ``proba``, float32 (1, n_classes, n_slices), the slices' calibrated probabilities in the
 order of the track, and gives ``logits``, float32 (1, n_classes).
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.decision.calibration import softmax
 from earmark.errors import BundleError
 from earmark.types import FloatArray
 
@@ -35,9 +36,7 @@ def predict(network: bytes, proba: FloatArray) -> NDArray[np.float64]:
     """
     sequence = np.ascontiguousarray(proba.T[None], dtype=np.float32)
     logits = _session(network, proba.shape[1]).run(["logits"], {"proba": sequence})[0][0]
-    exp = np.exp(logits.astype(np.float64) - logits.max())
-    share: NDArray[np.float64] = exp / exp.sum()
-    return share
+    return softmax(logits)
 
 
 def check(network: bytes, n_classes: int) -> None:

@@ -80,7 +80,7 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     ValueError
         If there is no slice, or `labels` does not fit.
     ConfigError
-        If a stacker or a network is asked for and there is none.
+        If the mode is ``stacker`` or ``network`` and there is none.
     BundleError
         If the network cannot be run.
     """

@@ -1,4 +1,4 @@
-"""Telling what is none of the model's genres from what is, by one number.
+"""How well one number tells what a model knows from what it does not: unknown genres, no music.
 
 Conventions: scores are ndarrays (n,), higher = stranger. `known` are the scores of tracks of
 genres that the model was trained on, `unknown` those of anything else. As in the literature on
@@ -8,6 +8,7 @@ positives of FPR at 95 % TPR are known tracks that are accepted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,32 @@ def evaluate(
         name: bootstrap.score(value, again[name], len(unknown), n_groups)
         for name, value in values.items()
     }
+
+
+def evaluate_music(music: Floats, other: Floats, groups: Sequence[str]) -> dict[str, Score]:
+    """How well a model tells music from other sounds: ``auroc``, and the wrong ones at even odds.
+
+    Parameters
+    ----------
+    music, other : ndarray, shapes (n_music,), (n_other,)
+        How likely each is to be music; at least one of either.
+    groups : sequence of str, length n_music + n_other
+        Artists and folders, those of the music first.
+
+    Returns
+    -------
+    dict of str to Score
+        ``auroc``: how often the music of a pair is the likelier; ``music_refused``,
+        ``sounds_passed``.
+    """
+    bootstrap = Bootstrap(groups)
+    numbers = bootstrap.numbers(groups)
+    scores = {"auroc": evaluate(1 - music, 1 - other, numbers, bootstrap)["auroc"]}
+    is_music = np.arange(len(groups)) < len(music)
+    wrong = np.concatenate([music < 0.5, other >= 0.5])
+    for name, side in (("music_refused", is_music), ("sounds_passed", ~is_music)):
+        n_wrong, n = (np.bincount(numbers, of, bootstrap.n_groups) for of in (wrong & side, side))
+        again = ratio(bootstrap.totals(n_wrong), bootstrap.totals(n))
+        n_groups = int((n > 0).sum())
+        scores[name] = bootstrap.score(float(wrong[side].mean()), again, int(n.sum()), n_groups)
+    return scores

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A judged track: its place among the judged, its genre, what it was taken for, how surely."""
+    """A track: its place among the decisions, its genre, the estimate, how sure that is."""
 
     track: int
     reference: int
@@ -34,14 +34,14 @@ class Mistaken:
     of: int
 
 
-def picks(judged: Judged, genre: int, n: int) -> list[Pick]:
+def picks(decisions: TrackDecisions, genre: int, n: int) -> list[Pick]:
     """Of one genre, the `n` right answers and the `n` wrong ones that are surest.
 
     Right ones come first; each kind from sure to doubtful. There may be fewer.
     """
     mine = [
-        Pick(int(i), genre, int(judged.estimated[i]), float(judged.confidence[i]))
-        for i in np.flatnonzero(judged.reference == genre)
+        Pick(int(i), genre, int(decisions.estimated[i]), float(decisions.confidence[i]))
+        for i in np.flatnonzero(decisions.reference == genre)
     ]
     mine.sort(key=lambda pick: pick.confidence, reverse=True)
     right = [pick for pick in mine if pick.is_right]
@@ -49,10 +49,10 @@ def picks(judged: Judged, genre: int, n: int) -> list[Pick]:
     return [*right[:n], *wrong[:n]]
 
 
-def mistaken(judged: Judged, labels: Sequence[str], n: int) -> list[Mistaken]:
+def mistaken(decisions: TrackDecisions, labels: Sequence[str], n: int) -> list[Mistaken]:
     """The `n` commonest mistakes, by their share of the genre's tracks."""
     counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(counts, (judged.reference, judged.estimated), 1)
+    np.add.at(counts, (decisions.reference, decisions.estimated), 1)
     of = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)
     found = [

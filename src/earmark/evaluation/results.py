@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.datasets.splitting import find_protocol
 from earmark.errors import DataError
 from earmark.evaluation import metrics, rejection, reliability
 from earmark.evaluation.bootstrap import Bootstrap, Score
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.rejection import RiskCoverage, coverage_at_precision
 from earmark.evaluation.reliability import Reliability
 from earmark.evaluation.unknown import Detection
@@ -33,39 +34,7 @@ _MAX_CURVE_POINTS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """How training and test tracks were kept apart.
-
-    Attributes
-    ----------
-    what : str
-        What a test item is.
-    leak : str
-        What training and test still share; empty where nothing is known to leak.
-    """
-
-    what: str
-    leak: str = ""
-
-
-PROTOCOLS = {
-    "slice-random": Protocol(
-        "slices drawn at random", "slices of the same recording are in training and in test"
-    ),
-    "track-random": Protocol(
-        "tracks drawn at random",
-        "tracks of the same album and artist are in training and in test",
-    ),
-    "album": Protocol(
-        "tracks of albums not trained on", "the same artists are in training and in test"
-    ),
-    "artist": Protocol("tracks by artists not trained on"),
-    "few-shot": Protocol("tracks by artists of whom none was drawn to learn from"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TrackAnswer:
+class EvaluatedTrack:
     """What one track is, and what it was taken for.
 
     Attributes
@@ -93,8 +62,8 @@ class Evaluation:
     Attributes
     ----------
     name, data, protocol, split : str
-        The model or recipe, the tracks, how they were kept from the training tracks (a name of
-        `PROTOCOLS`, or the data set's own), and details of it (folds, seed); `split` may be empty.
+        The model or recipe, the tracks, how they were kept from the training tracks (see
+        `earmark.datasets.splitting`), and details of it (folds, seed); `split` may be empty.
     labels : tuple of str
     n_tracks, n_slices, n_groups : int
         The group of a track whose artist is not known is its album, its folder, or it alone.
@@ -122,8 +91,8 @@ class Evaluation:
         By method; empty where not measured.
     votes : dict of str to dict of str to Score
         ``accuracy`` and ``macro_f1`` of the ways to decide that were compared, by mode.
-    tracks : tuple of TrackAnswer
-        Empty where the caller did not name them; one for each time that a track was judged.
+    tracks : tuple of EvaluatedTrack
+        Empty where the caller did not name them; one for each time that a track was tested.
     draws : tuple of float
         Where heads were learned from a few tracks, drawn anew each time: the accuracy of each.
         All else is over the answers of all of them, `n_tracks` and `n_slices` apart, which count
@@ -154,15 +123,15 @@ class Evaluation:
     unknown: tuple[Detection, ...] = ()
     nonmusic: tuple[Detection, ...] = ()
     votes: dict[str, dict[str, Score]] = dataclasses.field(default_factory=dict)
-    tracks: tuple[TrackAnswer, ...] = ()
+    tracks: tuple[EvaluatedTrack, ...] = ()
     draws: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def leak(self) -> str:
         """What training and test share, empty where nothing is known to."""
-        known = PROTOCOLS.get(self.protocol)
-        return known.leak if known else ""
+        protocol = find_protocol(self.protocol)
+        return protocol.leak if protocol else ""
 
     def coverages(self) -> list[tuple[float, float, float]]:
         """(target precision, largest coverage that reaches it, its threshold) of each target."""
@@ -187,7 +156,7 @@ class Evaluation:
 
 
 def evaluate(
-    judged: Judged,
+    decisions: TrackDecisions,
     labels: Sequence[str],
     *,
     name: str,
@@ -196,22 +165,22 @@ def evaluate(
     split: str = "",
     unknown: Sequence[Detection] = (),
     nonmusic: Sequence[Detection] = (),
-    votes: Mapping[str, Judged] | None = None,
+    votes: Mapping[str, TrackDecisions] | None = None,
     paths: Sequence[str] = (),
     warnings: Sequence[str] = (),
     n_resamples: int = 1000,
 ) -> Evaluation:
-    """Measure all that can be measured of `judged`.
+    """Measure all that the decisions allow.
 
     Parameters
     ----------
-    judged : Judged
+    decisions : TrackDecisions
     labels : sequence of str, length n_classes
     name, data, protocol, split : str
-        As in `Evaluation`; a `protocol` of `PROTOCOLS` that leaks is warned of.
+        As in `Evaluation`; a `protocol` that is known to leak is warned of.
     unknown, nonmusic : sequence of Detection
         Measured beforehand by `earmark.evaluation.unknown.evaluate`.
-    votes : mapping of str to Judged, optional
+    votes : mapping of str to TrackDecisions, optional
         The same tracks, decided about in other ways, by mode.
     paths : sequence of str, optional
         Of the tracks, for `Evaluation.tracks`.
@@ -223,16 +192,16 @@ def evaluate(
     DataError
         If there is no track to measure on.
     """
-    if len(judged.reference) == 0:
+    if len(decisions.reference) == 0:
         raise DataError("no labelled track to measure on", "label some tracks of these genres")
-    bootstrap = Bootstrap(judged.groups, n_resamples)
-    groups = bootstrap.numbers(judged.groups)
-    reference, estimated, n_classes = judged.reference, judged.estimated, len(labels)
+    bootstrap = Bootstrap(decisions.groups, n_resamples)
+    groups = bootstrap.numbers(decisions.groups)
+    reference, estimated, n_classes = decisions.reference, decisions.estimated, len(labels)
     correct = reference == estimated
-    given = judged.answered
+    given = decisions.answered
     per_class = metrics.evaluate_classes(reference, estimated, n_classes, groups, bootstrap)
-    n_slices = np.array([len(proba) for proba in judged.probas])
-    slice_proba = np.concatenate(judged.probas)
+    n_slices = np.array([len(proba) for proba in decisions.probas])
+    slice_proba = np.concatenate(decisions.probas)
     evaluation = Evaluation(
         name=name,
         data=data,
@@ -242,12 +211,12 @@ def evaluate(
         n_tracks=len(reference),
         n_slices=len(slice_proba),
         n_groups=bootstrap.n_groups,
-        n_artists=len(judged.artists()),
-        n_artist_unknown=judged.n_artist_unknown(paths),
+        n_artists=len(decisions.artists()),
+        n_artist_unknown=decisions.n_artist_unknown(paths),
         track={
-            **metrics.evaluate(reference, estimated, judged.proba, groups, bootstrap),
-            **reliability.evaluate(judged.confidence, correct, groups, bootstrap),
-            **rejection.evaluate(judged.confidence, correct, groups, bootstrap),
+            **metrics.evaluate(reference, estimated, decisions.proba, groups, bootstrap),
+            **reliability.evaluate(decisions.confidence, correct, groups, bootstrap),
+            **rejection.evaluate(decisions.confidence, correct, groups, bootstrap),
             "answered": metrics.share(given, groups, bootstrap),
             "precision_when_answered": metrics.share(correct[given], groups[given], bootstrap),
         },
@@ -259,57 +228,63 @@ def evaluate(
             bootstrap,
         ),
         per_genre=dict(zip(labels, per_class, strict=True)),
-        artists_per_genre={label: len(judged.artists(i)) for i, label in enumerate(labels)},
+        artists_per_genre={label: len(decisions.artists(i)) for i, label in enumerate(labels)},
         baselines={
             "majority": float(np.bincount(reference).max() / len(reference)),
             "chance": 1 / n_classes,
-            "calibration_error_if_calibrated": reliability.error_if_calibrated(judged.confidence),
+            "calibration_error_if_calibrated": reliability.error_if_calibrated(
+                decisions.confidence
+            ),
             "aurc_at_random": float((~correct).mean()),
             "aurc_of_oracle": rejection.aurc_of_oracle(correct),
         },
         confusion=metrics.confusion(reference, estimated, n_classes)[:, :-1],
         answers=metrics.confusion(reference, np.where(given, estimated, -1), n_classes),
-        reliability=reliability.reliability_curve(judged.confidence, correct),
-        risk_coverage=rejection.risk_coverage_curve(judged.confidence, correct),
+        reliability=reliability.reliability_curve(decisions.confidence, correct),
+        risk_coverage=rejection.risk_coverage_curve(decisions.confidence, correct),
         unknown=tuple(unknown),
         nonmusic=tuple(nonmusic),
         votes={mode: _compared(other, groups, bootstrap) for mode, other in (votes or {}).items()},
-        tracks=_track_answers(judged, labels, paths) if paths else (),
+        tracks=_evaluated_tracks(decisions, labels, paths) if paths else (),
     )
     return dataclasses.replace(evaluation, warnings=(*warnings, *_warnings(evaluation)))
 
 
-def _track_answers(
-    judged: Judged, labels: Sequence[str], paths: Sequence[str]
-) -> tuple[TrackAnswer, ...]:
+def _evaluated_tracks(
+    decisions: TrackDecisions, labels: Sequence[str], paths: Sequence[str]
+) -> tuple[EvaluatedTrack, ...]:
     return tuple(
-        TrackAnswer(path, group, labels[was], labels[taken], float(sure), bool(given))
+        EvaluatedTrack(path, group, labels[was], labels[taken], float(sure), bool(given))
         for path, group, was, taken, sure, given in zip(
             paths,
-            judged.groups,
-            judged.reference,
-            judged.estimated,
-            judged.confidence,
-            judged.answered,
+            decisions.groups,
+            decisions.reference,
+            decisions.estimated,
+            decisions.confidence,
+            decisions.answered,
             strict=True,
         )
     )
 
 
-def _compared(judged: Judged, groups: NDArray[np.int64], bootstrap: Bootstrap) -> dict[str, Score]:
-    scores = metrics.evaluate(judged.reference, judged.estimated, judged.proba, groups, bootstrap)
+def _compared(
+    decisions: TrackDecisions, groups: NDArray[np.int64], bootstrap: Bootstrap
+) -> dict[str, Score]:
+    scores = metrics.evaluate(
+        decisions.reference, decisions.estimated, decisions.proba, groups, bootstrap
+    )
     return {name: scores[name] for name in ("accuracy", "macro_f1")}
 
 
 def _warnings(evaluation: Evaluation) -> list[str]:
-    said = []
+    found = []
     if evaluation.leak:
-        said.append(
+        found.append(
             f"this protocol leaks: {evaluation.leak}, so the scores say less about new music than"
             " they seem to"
         )
     elif evaluation.n_artist_unknown:
-        said.append(
+        found.append(
             f"the artist of {evaluation.n_artist_unknown} tracks is not known: others by the same"
             " artists may have been learned from, and the scores may be too good"
         )
@@ -317,21 +292,21 @@ def _warnings(evaluation: Evaluation) -> list[str]:
     if evaluation.n_artist_unknown:
         one, several = "artist (or album, or folder)", "artists (or albums, or folders)"
     if evaluation.n_groups < 2:
-        said.append(f"all tracks are by one {one}: nothing is known about others")
+        found.append(f"all tracks are by one {one}: nothing is known about others")
     elif evaluation.n_groups < FEW_GROUPS:
-        said.append(
+        found.append(
             f"only {evaluation.n_groups} {several}: the intervals are narrower than they should be"
         )
     recalls = {genre: scores["recall"] for genre, scores in evaluation.per_genre.items()}
     absent = [genre for genre, recall in recalls.items() if recall.n == 0]
     if absent:
-        said.append(f"no track of {', '.join(absent)}: macro-F1 leaves the genre out")
+        found.append(f"no track of {', '.join(absent)}: macro-F1 leaves the genre out")
     lonely = [genre for genre, recall in recalls.items() if recall.n and recall.n_groups == 1]
     if lonely and evaluation.n_groups > 1:
-        said.append(f"one {one} only for {', '.join(lonely)}: its recall is that one's")
+        found.append(f"one {one} only for {', '.join(lonely)}: its recall is that one's")
     if evaluation.track["accuracy"].low <= evaluation.baselines["majority"]:
-        said.append("not shown to be better than always giving the commonest genre")
-    return said
+        found.append("not shown to be better than always giving the commonest genre")
+    return found
 
 
 def compare(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
-"""The few scores that a bundle's ``model.json`` carries, of all that could be measured."""
+"""The few scores that a bundle's ``model.json`` holds, of all that are measured."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.datasets.splitting import ARTIST
+from earmark.decision.voting import modes
 from earmark.evaluation.bootstrap import Score
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.results import Evaluation, evaluate
-from earmark.types import FloatArray, VoteConfig
+from earmark.types import FloatArray, VoteConfig, VoteMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,41 @@ def score(
     DataError
         If there is no track.
     """
-    judged = Judged.by_vote(probas, reference, groups, labels, vote)
-    evaluation = evaluate(judged, labels, name="", data="", protocol="artist")
+    decisions = TrackDecisions.by_vote(probas, reference, groups, labels, vote)
+    evaluation = evaluate(decisions, labels, name="", data="", protocol=ARTIST)
     return Scores(summarise(evaluation), evaluation.answers)
+
+
+def compare_votes(
+    probas: Sequence[FloatArray],
+    reference: Sequence[int],
+    groups: Sequence[str],
+    labels: Sequence[str],
+    vote: VoteConfig,
+) -> dict[VoteMode, Scores]:
+    """Score every vote mode on the same slice probabilities.
+
+    Parameters
+    ----------
+    probas, reference, groups, labels
+        As for `score`.
+    vote : VoteConfig
+        Its thresholds, its stacker and its network are used; its mode is not.
+
+    Returns
+    -------
+    dict of str to Scores
+        By mode; without ``stacker`` and ``network`` where none was learned.
+
+    Raises
+    ------
+    DataError
+        If there is no track.
+    """
+    return {
+        mode: score(probas, reference, groups, labels, dataclasses.replace(vote, mode=mode))
+        for mode in modes(vote)
+    }
 
 
 def summarise(evaluation: Evaluation) -> dict[str, Any]:

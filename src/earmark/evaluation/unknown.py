@@ -49,8 +49,8 @@ that of models which tell music from other sounds; to others, all is music."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """Scores of what a model knows and of one kind of thing that it does not.
+class KindScores:
+    """Strangeness of tracks that a model knows, and of one kind of thing that it does not.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Detection:
     mean: dict[str, Score]
 
 
-def evaluate(method: str, shown: Sequence[Shown], n_resamples: int = 1000) -> Detection:
+def evaluate(method: str, kind_scores: Sequence[KindScores], n_resamples: int = 1000) -> Detection:
     """AUROC and FPR at 95 % TPR for every kind of unknown, and their means.
 
     An artist that occurs in several folds is drawn for all of them at once, so that the means'
@@ -99,21 +99,21 @@ def evaluate(method: str, shown: Sequence[Shown], n_resamples: int = 1000) -> De
     ValueError
         If there is nothing to measure, or scores are NaN.
     """
-    if not shown:
+    if not kind_scores:
         raise ValueError("no kind of unknown was shown")
-    everyone = [name for s in shown for name in (*s.known_groups, *s.unknown_groups)]
+    everyone = [name for s in kind_scores for name in (*s.known_groups, *s.unknown_groups)]
     bootstrap = Bootstrap(everyone, n_resamples)
     kinds: dict[str, dict[str, Score]] = {}
     again: list[dict[str, Floats]] = []
-    for s in shown:
+    for s in kind_scores:
         groups = bootstrap.numbers([*s.known_groups, *s.unknown_groups])
         kinds[s.kind] = detection.evaluate(s.known, s.unknown, groups, bootstrap)
         again.append(detection.resampled(s.known, s.unknown, groups, bootstrap))
     n_groups = min(
-        len({name for s in shown for name in s.known_groups}),
-        len({name for s in shown for name in s.unknown_groups}),
+        len({name for s in kind_scores for name in s.known_groups}),
+        len({name for s in kind_scores for name in s.unknown_groups}),
     )
-    n = sum(len(s.unknown) for s in shown)
+    n = sum(len(s.unknown) for s in kind_scores)
     mean = {}
     for name in again[0]:
         rows = np.array([resampled[name] for resampled in again])

@@ -1,7 +1,7 @@
 """Many files in worker processes: a model's predictions, or what a store keeps of each file.
 
-What was heard once is not heard again: predictions are remembered by the catalogue, slices and
-embeddings by their stores, all by `audio_id`.
+No recording is listened to twice: the catalogue keeps predictions, the stores slices and
+embeddings, all by `audio_id`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from earmark.features.store import FeatureStore, stored_ids
 from earmark.library import Catalogue, Found, walk
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
-from earmark.models.embeddings import Embedded, EmbeddingStore, embed, embedded_ids
+from earmark.models.embeddings import EmbeddingStore, TrackEmbeddings, embed, embedded_ids
 from earmark.models.runtime import Classifier
 from earmark.pool import Workers
 from earmark.session import Resources
@@ -158,9 +158,9 @@ def fill(store: Store, paths: Sequence[str], workers: Workers) -> Workflow[dict[
     Returns
     -------
     dict of str to str
-        audio_id of each path that could be heard.
+        audio_id of each path that could be listened to.
     """
-    heard: dict[str, str] = {}
+    audio_ids: dict[str, str] = {}
     yield Progress("listening", 0, len(paths), "")
     work, initializer, initargs = _way_to_fill(store)
     add: Callable[[Any], None] = store.add
@@ -169,15 +169,15 @@ def fill(store: Store, paths: Sequence[str], workers: Workers) -> Workflow[dict[
         if isinstance(outcome, FileError):
             yield FileSkipped(path, outcome.reason)
         elif isinstance(outcome, str):
-            heard[path] = outcome
+            audio_ids[path] = outcome
         else:
-            heard[path] = outcome.audio_id
+            audio_ids[path] = outcome.audio_id
             add(outcome)
         if n_done % _FLUSH_EVERY == 0:
             store.flush()
         yield Progress("listening", n_done, len(paths), path)
     store.flush()
-    return heard
+    return audio_ids
 
 
 def _way_to_fill(
@@ -211,7 +211,7 @@ def _start_embedding(store_dir: Path, bundle_path: Path, excerpts: ExcerptConfig
     _classifier, _known = Classifier(bundle), embedded_ids(store_dir, bundle)
 
 
-def _embed(path: str) -> Embedded | str:
+def _embed(path: str) -> TrackEmbeddings | str:
     """Embeddings of a file, or only its audio_id where they are in the store already."""
     assert _classifier is not None
     name = audio_id(path)
@@ -221,7 +221,7 @@ def _embed(path: str) -> Embedded | str:
 
 
 class Recording(Protocol):
-    """A file that has been heard."""
+    """A file that has been listened to."""
 
     @property
     def path(self) -> str: ...

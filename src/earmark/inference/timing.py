@@ -42,7 +42,7 @@ def track_ms(bundle: Bundle, paths: Sequence[str], workers: Workers) -> Workflow
     """Median milliseconds of processor time a track, over some of `paths`, evenly chosen.
 
     In a worker process whose libraries use one thread each. The first track warms it up and does
-    not count. NaN where fewer than two tracks could be heard.
+    not count. NaN where fewer than two tracks could be listened to.
     """
     ordered = sorted(set(paths))
     step = max(len(ordered) / N_TIMED, 1)

@@ -1,1 +1,1 @@
-"""Models: the registry of networks, the bundle on disk, and the runtime that answers."""
+"""Models: the registry of networks, the bundle on disk, and the runtime that predicts."""

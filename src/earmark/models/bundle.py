@@ -4,7 +4,7 @@
 The text of a licence and a card for people may lie beside them.
 
 ``model.json`` says everything that is needed to use the model (genres, what to listen to and how,
-how to vote) and to judge it (data, split, scores, licence). There are no pickles: opening a
+how to vote) and to assess it (data, split, scores, licence). There are no pickles: opening a
 bundle from a stranger runs none of the stranger's code.
 
 The network takes ``slices``, uint8 or uint16 (n, n_bins, n_frames), and gives ``logits``, float32
@@ -39,7 +39,7 @@ SUMS_NAME = "SHA256SUMS"
 LICENCE_NAME = "LICENSE"
 CARD_NAME = "README.md"
 TEXT_NAMES = (LICENCE_NAME, CARD_NAME)
-"""Texts that a bundle may hold besides: the licence, and what there is to know of the model."""
+"""Texts that a bundle may hold besides: the licence, and the model card."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def folder_of(name: str, home: Path) -> Path:
     Raises
     ------
     ConfigError
-        If `name` is none.
+        If `name` cannot be the name of a model.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -42,8 +42,8 @@ def find(model: str, home: Path) -> Path:
     """Folder of a model that is given by its own folder or by its name.
 
     A folder that holds a model comes before a model of that name, and one that was added before
-    the one that comes with the package. Where there is none of these, the path is given back as it
-    is, for whoever opens it to complain about.
+    the one that comes with the package. Where there is none of these, the path is returned as it
+    is; opening it then fails with the reason.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def find(model: str, home: Path) -> Path:
     given = Path(model).expanduser()
     if (given / META_NAME).is_file() or not _NAME.fullmatch(model):
         return given
-    named = folder_of(model, home)
-    if (named / META_NAME).is_file():
-        return named
+    folder = folder_of(model, home)
+    if (folder / META_NAME).is_file():
+        return folder
     if model in SOURCES:
         raise BundleError(
             f"the model {model} is not here yet", f"add it first: `earmark models add {model}`"

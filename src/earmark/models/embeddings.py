@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """What a backbone made of one track.
+class TrackEmbeddings:
+    """Embeddings of the slices of one track.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class Embedded:
     audio_id: str
 
 
-def embed(slices: Slices, backbone: Classifier) -> Embedded:
+def embed(slices: Slices, backbone: Classifier) -> TrackEmbeddings:
     """Embeddings and traits of every slice of a track."""
-    return Embedded(
+    return TrackEmbeddings(
         backbone.embeddings(slices.X),
         traits(slices.X, backbone.bundle.meta.listen.features),
         slices.start_s,
@@ -68,10 +68,10 @@ class EmbeddingStore(RowStore[np.float32]):
         recipe = {"backbone": backbone.meta.name, **_identity(backbone)}
         super().__init__(folder / _key(backbone), recipe, "embeddings.f32", np.dtype(np.float32))
 
-    def add(self, embedded: Embedded) -> None:
+    def add(self, track: TrackEmbeddings) -> None:
         """Append a track; it is found after the next `flush`."""
-        rows = np.concatenate([embedded.embeddings, embedded.traits], axis=1)
-        self.add_rows(embedded.audio_id, rows, embedded.start_s)
+        rows = np.concatenate([track.embeddings, track.traits], axis=1)
+        self.add_rows(track.audio_id, rows, track.start_s)
 
     def embeddings(self, numbers: Iterable[int] | NDArray[np.int64]) -> FloatArray:
         """Embeddings (n, n_features) of slices by number."""

@@ -21,13 +21,13 @@ def fetch(url: str, to: Path, n_bytes: int) -> Iterator[int]:
     Raises
     ------
     BundleError
-        If it cannot be had, or is longer than `n_bytes`.
+        If it cannot be fetched, or is longer than `n_bytes`.
     """
     request = urllib.request.Request(url, headers={"User-Agent": f"earmark/{__version__}"})
     n_done = 0
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer, to.open("wb") as file:
-            while chunk := answer.read(_CHUNK):
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response, to.open("wb") as file:
+            while chunk := response.read(_CHUNK):
                 n_done += len(chunk)
                 if n_done > n_bytes:
                     raise BundleError(f"{url} is longer than the {n_bytes} bytes that it should be")

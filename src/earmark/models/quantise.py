@@ -27,7 +27,7 @@ def to_int8(bundle: Bundle, slices: LevelArray) -> bytes:
     hardly any time, and what they get lies in as many ranges as there are kinds of numbers: with
     them, musicnn's first choices were the same for 63 % of tracks, without for 93 %. Weights take
     seven of the eight bits: processors without instructions for the purpose (VNNI) add up in
-    sixteen bits, which eight could overflow, so that a model would answer otherwise on another
+    sixteen bits, which eight could overflow, so that a model would predict otherwise on another
     machine.
 
     Parameters

@@ -29,7 +29,7 @@ TRACK_NETWORKS = {
 }
 """Networks over the slice probabilities of a track, see `earmark.decision.track_network`."""
 
-# What networks are told beside their options.
+# Arguments that networks get besides their options.
 _GIVEN = ("n_bins", "n_frames", "n_classes", "features")
 
 

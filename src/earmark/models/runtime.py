@@ -1,4 +1,4 @@
-"""Answers from a bundle's network, by onnxruntime on one thread."""
+"""Predictions by a bundle's network, by onnxruntime on one thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH = 32
 
 
 class Classifier:
-    """A bundle ready to answer.
+    """A bundle ready to predict.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Classifier:
             )
         listen = self.bundle.meta.listen
         shape = (0, features.n_bins(listen.features), listen.slices.n_frames)
-        # Of no slices, the network says the shapes of its answers.
+        # Given no slices, the network still gives its outputs' shapes.
         nothing = np.zeros(shape, features.dtype(listen.features))
         return int(self.embeddings(nothing).shape[1])
 
@@ -124,7 +124,7 @@ class Classifier:
 
     def _run(self, names: list[str], X: LevelArray) -> list[FloatArray]:
         self._check(X)
-        # No slices are a batch, too: of them the network says the shapes of its answers.
+        # No slices are a batch, too, from which the outputs have their shapes.
         parts = [
             self._session.run(names, {"slices": X[i : i + BATCH]})
             for i in range(0, max(len(X), 1), BATCH)

@@ -1,18 +1,18 @@
 """Which parts of a slice speak for a genre, and which against it, found out by covering them.
 
-Bundles hold networks as ONNX, of which only answers can be had, no gradients. Both methods need no
-more: they cover parts of the slice and see what becomes of the answer.
+Bundles hold networks as ONNX, which gives outputs but no gradients. Both methods need no more: they
+cover parts of the slice and see how the output changes.
 
 - `occlusion` covers one patch after the other: M. Zeiler and R. Fergus, "Visualizing and
   understanding convolutional networks" (ECCV 2014), section 4.2.
-- `rise` covers a random half of the slice, many times, and asks of every place how the answers with
-  and without it differ: V. Petsiuk, A. Das and K. Saenko, "RISE: randomized input sampling for
-  explanation of black-box models" (BMVC 2018). Finer, where several places say the same; some four
-  times as slow.
+- `rise` covers a random half of the slice, many times, and takes for every place how the outputs
+  with and without it differ: V. Petsiuk, A. Das and K. Saenko, "RISE: randomized input sampling for
+  explanation of black-box models" (BMVC 2018). Finer, where several places carry the same; some
+  four times as slow.
 
-What stands for an answer is the logarithm of the odds for the genre, in nats: it does not saturate
-where a network is sure, as a probability does. Differences of it say by how much a part speaks for
-(above 0) or against the genre.
+The output is taken as the logarithm of the odds for the genre, in nats: it does not saturate where
+a network is sure, as a probability does. Its differences show how much a part speaks for (above 0)
+or against the genre.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def cells_of(X: LevelArray) -> tuple[int, int]:
 
 
 def cover(X: LevelArray, classifier: Classifier) -> NDArray[np.float64]:
-    """Levels that covered places get: what says nothing, as far as that can be had.
+    """Levels that covered places get: as uninformative as possible.
 
     Of decibels it is each slice's mean level; of a signal, silence; of statistics, what they were
     on average in training, where the embedding says so; of all else, each bin's mean over the

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from earmark.decision.calibration import Outputs, fit_temperature, threshold_for_precision
 from earmark.decision.voting import decide
 from earmark.errors import DataError
-from earmark.evaluation.scores import Scores
-from earmark.evaluation.votes import compare_votes
+from earmark.evaluation.scores import Scores, compare_votes
 from earmark.events import Note, Workflow
 from earmark.features.store import FeatureStore
 from earmark.models import bundle as bundles
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from earmark.models.classical.stacker import FittedStacker
 
 OutputsOf: TypeAlias = Callable[[Sequence[Example]], list[Outputs]]
-"""Gives the network's answers to each track's slices."""
+"""Gives the network's outputs for each track's slices."""
 
 
 def draft(
@@ -42,7 +41,7 @@ def draft(
 ) -> BundleMeta:
     """``model.json`` of what has just been trained: without temperature, threshold and scores.
 
-    `course` is what is to be said of how training went.
+    `course` describes how training went.
     """
     return BundleMeta(
         name=request.out.name,
@@ -75,7 +74,7 @@ def finish(
         ONNX.
     learning_set : LearningSet
     outputs_of : callable
-        The network's answers for given examples.
+        The network's outputs for given examples.
     out : Path
     target_precision : float
         Share of right answers, of those given on validation tracks, that the threshold aims at.
@@ -104,7 +103,7 @@ def measured(
         ONNX.
     test : sequence of Example
     outputs_of : callable
-        The network's answers for given examples.
+        The network's outputs for given examples.
     out : Path
     texts : mapping of str to str, optional
         As for `earmark.models.bundle.write`.
@@ -116,7 +115,7 @@ def measured(
 
 
 def from_store(classifier: Classifier, store: FeatureStore) -> OutputsOf:
-    """The answers of `classifier` for tracks whose slices are in `store`."""
+    """The outputs of `classifier` for tracks whose slices are in `store`."""
 
     def outputs_of(examples: Sequence[Example]) -> list[Outputs]:
         return [classifier.outputs(store.read(span)) for span in spans(store, examples)]
@@ -130,10 +129,10 @@ def calibrated(
     examples: Sequence[Example],
     target_precision: float,
 ) -> Workflow[BundleMeta]:
-    """`meta` with what tracks that the network did not learn from are good for.
+    """`meta` with what is chosen by tracks that the network did not learn from.
 
-    Temperature, a stacker where there are tracks enough for one, and the threshold. A vote by
-    stacker becomes one by mean where there are not.
+    These are the temperature, a stacker where there are enough tracks for one, and the threshold.
+    Without enough tracks, a vote by stacker becomes one by mean.
     """
     reference = np.array([e.genre for e in examples])
     temperature = slice_temperature(outputs, examples)
@@ -147,7 +146,7 @@ def calibrated(
     else:
         forced = dataclasses.replace(vote, min_music=0.0)
         decisions = [decide(proba, meta.labels, forced) for proba in probas]
-        # What is refused whatever the threshold is no answer.
+        # What is refused whatever the threshold does not count.
         given = np.array([d.genre is not None for d in decisions])
         confidence = np.array([d.confidence for d in decisions])[given]
         names = np.array([d.genre for d in decisions])[given]
@@ -181,7 +180,7 @@ def _by_stackers(
 
 
 def slice_temperature(outputs: Sequence[Outputs], examples: Sequence[Example]) -> float:
-    """What the logits of each track's slices are to be divided by.
+    """The temperature: what the logits of each track's slices are divided by.
 
     How likely a slice is to be music changes the likelihood by a constant, and no temperature.
     """

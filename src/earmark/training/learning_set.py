@@ -1,10 +1,10 @@
-"""Labelled tracks, heard and split: what training learns from and measures on."""
+"""Labelled tracks, listened to and split: what training learns from and measures on."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from earmark.datasets import (
     FROM_CATALOGUE,
     PARTS,
-    SLICE_LEAK,
     LabelledTrack,
     is_artist,
     leaks,
@@ -22,28 +21,25 @@ from earmark.datasets import (
 )
 from earmark.datasets.fingerprints import compare
 from earmark.datasets.sample import sample
-from earmark.datasets.splitting import SLICES, SplitRequest, split_slices, split_tracks
+from earmark.datasets.splitting import PROTOCOLS, SLICES, SplitRequest, split_slices, split_tracks
 from earmark.errors import DataError
 from earmark.events import Note, Workflow
-from earmark.genres.labels import LabelChoice
+from earmark.genres import canonical, fold, parse
+from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 from earmark.inference.batch import Store, fill
 from earmark.library.scan import scan
 from earmark.session import Resources
-from earmark.training.choosing import (
-    choose,
-    describe,
-    idle_merges,
-    unknown_artists,
-    without_tracks,
-)
 from earmark.training.provenance import short_hash
 from earmark.training.request import LabelRequest
 from earmark.types import Track
 
+# A mapping file may be for other libraries too.
+_SHOWN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A track that has been heard, with its one genre and its part of the split.
+    """A track that has been listened to, with its one genre and its part of the split.
 
     `slices` are those of its slices that are in the part; None: all. Only a split by slice, which
     leaks, parts a track's slices.
@@ -117,7 +113,7 @@ class LearningSet:
         }
 
     def _learned(self) -> dict[str, str]:
-        """Short hashes of all that was learned from or chosen by, to tell leaks from later on."""
+        """Short hashes of all that was learned from or chosen by, to find leaks by later."""
         seen = [e for e in self.examples if e.part != "test"]
         return {
             "tracks": " ".join(sorted({short_hash(e.audio_id) for e in seen})),
@@ -136,7 +132,7 @@ def assemble(request: LabelRequest, resources: Resources, store: Store) -> Workf
     tracks = yield from gather(request, resources)
     choice = choose(tracks, request)
     labels = tuple(sorted(choice.counts))
-    yield Note(describe(choice))
+    yield Note(_describe_choice(choice))
     missing = without_tracks(tracks, request)
     if missing:
         yield Note(f"no track is of {', '.join(missing)}, which --only asks for")
@@ -150,8 +146,10 @@ def assemble(request: LabelRequest, resources: Resources, store: Store) -> Workf
     if remark := unknown_artists([track for track, _ in chosen]):
         yield Note(remark)
     paths = [track.path for track, _ in chosen]
-    heard = yield from fill(store, paths, resources.workers)
-    rows = [(track, label, heard[track.path]) for track, label in chosen if track.path in heard]
+    audio_ids = yield from fill(store, paths, resources.workers)
+    rows = [
+        (track, label, audio_ids[track.path]) for track, label in chosen if track.path in audio_ids
+    ]
     kept = _without_doubles(rows)
     _check_genres(kept, labels)
     near: list[tuple[int, int]] = []
@@ -186,7 +184,7 @@ def spans(store: Store, examples: Sequence[Example]) -> list[NDArray[np.int64]]:
 
 
 def gather(request: LabelRequest, resources: Resources) -> Workflow[list[LabelledTrack]]:
-    """Labelled tracks of the request's source, as a person left them."""
+    """Labelled tracks of the request's source, with the labels as they are written there."""
     known: Iterable[Track] = ()
     if request.source in FROM_CATALOGUE:
         yield from scan(request.root, resources.catalogue)
@@ -199,6 +197,88 @@ def gather(request: LabelRequest, resources: Resources) -> Workflow[list[Labelle
     if remark := idle_merges(collection.tracks, request):
         yield Note(remark)
     return collection.tracks
+
+
+def choose(tracks: Sequence[LabelledTrack], request: LabelRequest) -> LabelChoice:
+    """One label a track, as the request has it.
+
+    Raises
+    ------
+    DataError
+        If fewer than two are left.
+    """
+    values = [track.values for track in tracks]
+    common: dict[str, Any] = {
+        "merges": request.merges,
+        "min_tracks": request.min_tracks,
+        "only": request.only,
+    }
+    if request.field == "genre":
+        choice = choose_labels(values, roll_up=request.roll_up, **common)
+    else:
+        choice = choose_values(values, **common)
+    choice = _leave_out(choice, request.without)
+    if len(choice.counts) < 2:
+        left = _listed(choice.counts) or "none"
+        rare = f"; too rare: {_listed(choice.dropped)}" if choice.dropped else ""
+        missing = ", ".join(without_tracks(tracks, request))
+        none = f"; none is of {missing}, which --only asks for" if missing else ""
+        raise DataError(
+            f"{len(tracks)} tracks, {choice.n_unlabelled} of them unlabelled, leave fewer than two"
+            f" genres with {request.min_tracks} tracks or more: {left}{rare}{none}",
+            "label more tracks, lower --min-tracks, or join genres with --merge or --roll-up",
+        )
+    return choice
+
+
+def _leave_out(choice: LabelChoice, genres: Sequence[str]) -> LabelChoice:
+    counts = {label: n for label, n in choice.counts.items() if label not in genres}
+    return dataclasses.replace(
+        choice,
+        labels=tuple(label if label in counts else None for label in choice.labels),
+        counts=counts,
+        n_left_out=choice.n_left_out + sum(choice.counts.values()) - sum(counts.values()),
+    )
+
+
+def without_tracks(tracks: Sequence[LabelledTrack], request: LabelRequest) -> list[str]:
+    """Genres that `only` lists and no track has."""
+    values = [track.values for track in tracks]
+    choose_from = choose_labels if request.field == "genre" else choose_values
+    return [
+        name
+        for name in request.only
+        if not choose_from(values, merges=request.merges, only=(name,)).counts
+    ]
+
+
+def idle_merges(tracks: Sequence[LabelledTrack], request: LabelRequest) -> str:
+    """A warning of merges that change no track, whose names may be misspelled; empty: none."""
+    values = {value for track in tracks for value in track.values}
+    held = set(map(fold, values))
+    # One merge may lead to another.
+    held.update(map(fold, request.merges.values()))
+    names = list(request.merges)
+    if request.field == "genre":
+        held.update(map(fold, parse(values)))
+        idle = [name for name in names if held.isdisjoint({fold(name), fold(canonical(name))})]
+    else:
+        idle = [name for name in names if fold(name) not in held]
+    if not idle:
+        return ""
+    more = f" and {len(idle) - _SHOWN} more" if len(idle) > _SHOWN else ""
+    return f"no track is of {', '.join(idle[:_SHOWN])}{more}, which --merge or --mapping names"
+
+
+def unknown_artists(chosen: Sequence[LabelledTrack]) -> str:
+    """A warning of training tracks whose artist is not known; empty: there are none."""
+    n_unknown = sum(not is_artist(track.group("artist")) for track in chosen)
+    if not n_unknown:
+        return ""
+    return (
+        f"the artist of {n_unknown} of {len(chosen)} tracks is not known: whoever made several of"
+        " them may be on both sides of a split"
+    )
 
 
 _Row: TypeAlias = tuple[LabelledTrack, str, str]
@@ -250,7 +330,7 @@ def _leaks(
     request: SplitRequest,
 ) -> tuple[str, ...]:
     if request.protocol == SLICES:
-        return (SLICE_LEAK,)
+        return (PROTOCOLS[SLICES].leak,)
     return tuple(leaks([track for track, _, _ in rows], [e.part for e in examples], near))
 
 
@@ -286,3 +366,17 @@ def _describe_split(learning_set: LearningSet) -> str:
     )
     leaks = "".join(f"\nthis split leaks: {leak}" for leak in learning_set.leaks)
     return f"{split}{doubles}{near}{leaks}"
+
+
+def _describe_choice(choice: LabelChoice) -> str:
+    """A line or three for people."""
+    lines = [f"{sum(choice.counts.values())} tracks to learn from: {_listed(choice.counts)}"]
+    if choice.dropped:
+        lines.append(f"too few tracks, left out: {_listed(choice.dropped)}")
+    if choice.n_ambiguous:
+        lines.append(f"{choice.n_ambiguous} tracks have two of these genres and are left out")
+    return "\n".join(lines)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({n})" for name, n in counts.items())

@@ -55,7 +55,7 @@ def open_backbone(model: str, home: Path) -> Bundle:
     return backbone
 
 
-class Recording(Protocol):
+class GroupedRecording(Protocol):
     """A track as far as leaks go."""
 
     @property
@@ -84,7 +84,7 @@ class Known:
     groups: set[str]
     is_all: bool
 
-    def leak(self, examples: Sequence[Recording], called: str) -> str:
+    def leak(self, examples: Sequence[GroupedRecording], called: str) -> str:
         """What makes scores on `examples`, `called` so, too good; empty if nothing does."""
         n_leaked = sum(
             short_hash(e.audio_id) in self.tracks or short_hash(e.group) in self.groups
@@ -104,7 +104,7 @@ class Known:
 
 
 def known_of(backbone: Bundle) -> Known:
-    """What the backbone says of that.
+    """What the backbone's embedding has learned from, as its ``model.json`` has it.
 
     Of one that is itself a head on another, the embedding is that other's: what its own head has
     learned is no leak.

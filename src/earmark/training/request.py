@@ -1,4 +1,4 @@
-"""What a training is asked for, and what it answers: the words that all learners share."""
+"""Requests for a training and its report: what all learners share."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TrainRequest:
     unlabelled : tuple of str
         Folders with the music that a distilled backbone is made on; empty: the labelled music.
     not_music : tuple of str
-        Folders with sounds that a head learns to tell from music; empty: it tells them as its
+        Folders with sounds that a head learns to tell from music; empty: it does so as its
         backbone does, if that can.
     """
 

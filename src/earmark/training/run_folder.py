@@ -24,13 +24,13 @@ from earmark.training.provenance import environment
 from earmark.training.request import TrainRequest
 
 SETTINGS = "settings.json"
-"""File with what was asked of a run."""
+"""File with the request of a run."""
 
 REMARKS = ("description", "paper", "tune")
-"""What a recipe says without making another model."""
+"""Parts of a recipe that make no difference to the model."""
 
 
-# What may be asked for otherwise without making another model.
+# Parts of a request that make no difference to the model.
 _OF_NO_EFFECT = ("run_dir", "hardware", "about", "licence")
 
 _SPLIT_COLUMNS = ("path", "genre", "group", "part", "audio_id", "slices")
@@ -38,7 +38,7 @@ _SPLIT_COLUMNS = ("path", "genre", "group", "part", "audio_id", "slices")
 
 @contextmanager
 def writing_to(run_dir: Path) -> Iterator[None]:
-    """Say of a full disk or a forbidden folder what to do."""
+    """Turn a full disk or a forbidden folder into an error that says what to do."""
     try:
         yield
     except OSError as e:
@@ -49,7 +49,7 @@ def writing_to(run_dir: Path) -> Iterator[None]:
 
 
 def key_of(settings: Mapping[str, Any]) -> str:
-    """Names what is made by these settings, the same for the same ones."""
+    """A name for what these settings make: the same for the same settings."""
     text = json.dumps(settings, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
@@ -156,7 +156,7 @@ def write_results(
         (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
         if find_spec("matplotlib") is None:
             return
-        from earmark.evaluation.plots import base as plots
+        from earmark.evaluation.plots.scores import draw_confusion_matrix
 
         # Only what was kept whole: a picture has no room for the details that follow.
         kept_whole = re.split(r" \(|,", learning_set.split_by)[0]
@@ -165,19 +165,19 @@ def write_results(
         if n_unknown and kept_whole == "artist":
             title += f", {n_unknown} of unknown artist"
         picture = run_dir / "confusion.png"
-        plots.confusion_matrix(picture, scores.counts, learning_set.labels, title)
+        draw_confusion_matrix(picture, scores.counts, learning_set.labels, title)
         if history:
             _write_history(run_dir, history)
 
 
 def _write_history(run_dir: Path, history: Sequence[Epoch]) -> None:
-    from earmark.evaluation.plots import base as plots
+    from earmark.evaluation.plots.scores import draw_loss_curves
 
     with (run_dir / "history.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [f.name for f in dataclasses.fields(Epoch)])
         table.writeheader()
         table.writerows(dataclasses.asdict(epoch) for epoch in history)
-    plots.loss_curves(
+    draw_loss_curves(
         run_dir / "loss.png",
         [e.train_loss for e in history],
         [e.valid_loss for e in history],

@@ -1,8 +1,8 @@
 """A search for better values of a recipe, kept in an SQLite file; optuna lives here.
 
 The search proposes, its caller tries. What it proposes depends on its seed and on the trials that
-were finished, so that a search that was killed goes on, with the trial that was under way, to
-where it would have come to.
+were finished: a search that was killed continues with the trial that was under way, and ends where
+it would have ended.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Search:
     recipe : TrainingRecipe
         Its own values, where they are within its ranges, are the first to be tried.
     asked : mapping
-        Plain values; a file is not gone on with where they are others.
+        Plain values that the search depends on; a file with other ones is refused.
 
     Raises
     ------

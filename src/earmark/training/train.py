@@ -7,8 +7,8 @@ from earmark.events import Workflow
 from earmark.models import bundle as bundles
 from earmark.session import Resources
 from earmark.training import learners, run_folder
-from earmark.training.learners.music import check_sounds
 from earmark.training.request import TrainReport, TrainRequest
+from earmark.training.sounds import check_sounds
 
 FORMAT = 1
 """To be raised when a training makes another model of the same request: reports then train anew."""
@@ -19,9 +19,9 @@ def train(
 ) -> Workflow[TrainReport]:
     """Learn genres from labelled tracks as the request's recipe says, and write a bundle.
 
-    Split is by artist (album, folder), never by slice. What was heard is kept in the data folder
-    and not heard again by the next run; a run that was cut short goes on from its last epoch. A
-    KeyboardInterrupt during training keeps the best network so far.
+    Split is by artist (album, folder), never by slice. What was listened to is kept in the data
+    folder, and the next run does not listen to it again; a run that was cut short continues from
+    its last epoch. A KeyboardInterrupt during training keeps the best network so far.
 
     Parameters
     ----------

@@ -21,9 +21,8 @@ from earmark.inference.batch import fill, predict_files
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
 from earmark.session import Resources
-from earmark.training.choosing import choose, unknown_artists
 from earmark.training.learners import head
-from earmark.training.learning_set import gather
+from earmark.training.learning_set import choose, gather, unknown_artists
 from earmark.training.provenance import open_backbone, short_hash
 from earmark.training.request import LabelRequest
 
@@ -114,7 +113,7 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A track that could be heard, and what its label says; `genre` is the label's number."""
+    """A track that could be listened to, and its label; `genre` is the label's number."""
 
     track: LabelledTrack
     genre: int
@@ -183,8 +182,8 @@ class _Audit:
     def _add(self, path: str, kind: str, text: str) -> None:
         self.reasons[path].append(Reason(kind, text))
 
-    def _heard(self, flow: Workflow[T]) -> Workflow[T]:
-        """Pass events on, and note which files cannot be heard."""
+    def _noting_unheard(self, flow: Workflow[T]) -> Workflow[T]:
+        """Pass events on, and note which files cannot be listened to."""
         while True:
             try:
                 event = next(flow)
@@ -200,9 +199,9 @@ class _Audit:
 
         backbone = open_backbone(self.request.backbone, self.resources.home)
         with self.resources.embeddings(backbone) as store:
-            hearing = fill(store, list(self.labelled), self.resources.workers)
-            heard = yield from self._heard(hearing)
-            rows = [_Row(*self.labelled[path], name) for path, name in sorted(heard.items())]
+            filling = fill(store, list(self.labelled), self.resources.workers)
+            audio_ids = yield from self._noting_unheard(filling)
+            rows = [_Row(*self.labelled[path], name) for path, name in sorted(audio_ids.items())]
             rows = self._sound(self._without_contradictions(rows), store)
             found = store.locate([row.audio_id for row in rows])
             slices = store.embeddings(np.concatenate([np.empty(0, np.int64), *found]))
@@ -211,7 +210,7 @@ class _Audit:
             f" on backbone {backbone.meta.name}"
         )
         proba = np.full((len(rows), len(self.names)), np.nan)
-        # Genres that have lost all their tracks are no choice.
+        # Genres that have lost all their tracks cannot be suggested.
         left, genres = np.unique([row.genre for row in rows], return_inverse=True)
         groups = [row.track.group("artist") for row in rows]
         try:
@@ -232,7 +231,7 @@ class _Audit:
         return rows, proba, judge
 
     def _sound(self, rows: Sequence[_Row], store: EmbeddingStore) -> list[_Row]:
-        """Note what is odd about the sound itself; the rows that there are numbers for."""
+        """Note what is odd about the sound itself; the rows whose embeddings are finite."""
         kept = []
         found = store.locate([row.audio_id for row in rows])
         for row, span in zip(rows, found, strict=True):
@@ -246,12 +245,12 @@ class _Audit:
         return kept
 
     def _by_model(self, model: Bundle) -> Workflow[tuple[list[_Row], NDArray[np.float64], str]]:
-        judging = predict_files(list(self.labelled), model, self.resources)
-        judged = yield from self._heard(judging)
-        heard = {p: j for p, j in sorted(judged.items()) if not isinstance(j, FileError)}
-        rows = [_Row(*self.labelled[path], j.audio_id) for path, j in heard.items()]
+        predicting = predict_files(list(self.labelled), model, self.resources)
+        outcomes = yield from self._noting_unheard(predicting)
+        found = {p: o for p, o in sorted(outcomes.items()) if not isinstance(o, FileError)}
+        rows = [_Row(*self.labelled[path], o.audio_id) for path, o in found.items()]
         rows = self._without_contradictions(rows)
-        means = [heard[row.track.path].probs.proba.mean(axis=0) for row in rows]
+        means = [found[row.track.path].probs.proba.mean(axis=0) for row in rows]
         learned = set(str(model.meta.data.get("learned", {}).get("tracks", "")).split())
         n_learned = sum(short_hash(row.audio_id) in learned for row in rows)
         if n_learned:

@@ -18,13 +18,13 @@ from earmark.types import VoteConfig
 
 
 def files_of(paths: Iterable[str]) -> list[str | FileError]:
-    """Every file named, and every music file in the folders named, each once.
+    """Every file in `paths`, and every music file in its folders, each once.
 
     Returns
     -------
     list of str or FileError
-        In the order of `paths`, folders in the order of their walk; as a person named them. An
-        error in place of what cannot be looked at.
+        In the order of `paths`, folders in the order of their walk; spelled as in `paths`. An error
+        in place of what cannot be read.
     """
     files: dict[str, str | FileError] = {}
     for found in _expand(paths):

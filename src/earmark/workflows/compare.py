@@ -1,7 +1,7 @@
 """``earmark compare``: several recipes on the same tracks, under several splits, in one table.
 
 Every cell, a recipe under a protocol, is trained and measured as `earmark evaluate` does it. A
-finished cell is a file and is not measured again; what was heard is kept in the feature store,
+finished cell is a file and is not measured again; slices are kept in the feature store,
 which several runs may use at once.
 """
 
@@ -20,15 +20,14 @@ from earmark.datasets import PROTOCOLS
 from earmark.datasets.splitting import PRESCRIBED, SplitRequest
 from earmark.errors import ConfigError, EarmarkError
 from earmark.evaluation import results
-from earmark.evaluation.comparison import PAPER, Cell, Comparison, Reported
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.comparison import PAPER, Cell, Comparison
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.events import Note, Workflow
 from earmark.inference.timing import track_ms
 from earmark.models import registry
 from earmark.models.bundle import Bundle
 from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.recipes.paper import PaperConfig
 from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.recipes.settings import Hardware
 from earmark.training.request import LabelRequest, TrainRequest
@@ -73,7 +72,7 @@ def compare(
     *,
     command: str = "",
 ) -> Workflow[Comparison]:
-    """Train and measure every recipe under every protocol; what fails is a cell that says why.
+    """Train and measure every recipe under every protocol; a failure is a cell with its reason.
 
     A recipe of whose author nothing is known has no cell under ``paper``. A KeyboardInterrupt ends
     it with the cells so far; the same request goes on from there.
@@ -102,8 +101,8 @@ def compare(
             if cell is None:
                 yield Note(f"{number} of {len(asked)}: {recipe.name}, {protocol}")
                 cell = yield from _measured(request, run, recipe, protocol, training)
-            # What the author said may have been put otherwise since.
-            cell = dataclasses.replace(cell, reported=_reported(recipe.paper))
+            # The recipe's [paper] may have been edited since.
+            cell = dataclasses.replace(cell, reported=recipe.paper)
             if not cell.error:
                 _keep(file, key, cell)
             cells.append(cell)
@@ -188,15 +187,15 @@ def _scored(
     bundle = folds[-1].bundle
     labels = bundle.meta.labels
     evaluation = results.evaluate(
-        Judged.joined([fold.judged for fold in folds]),
+        TrackDecisions.joined([fold.decisions for fold in folds]),
         labels,
         name=recipe.name,
         data=training.labels.root,
         protocol=in_force(split, bundle),
         warnings=sorted({f.bundle.meta.data.get("backbone_leak", "") for f in folds} - {""}),
     )
-    heard = run_folder.read_split(folds[-1].run_dir, labels)
-    milliseconds = yield from track_ms(bundle, [e.path for e in heard], resources.workers)
+    tracks = run_folder.read_split(folds[-1].run_dir, labels)
+    milliseconds = yield from track_ms(bundle, [e.path for e in tracks], resources.workers)
     return Cell(
         recipe=recipe.name,
         protocol=protocol,
@@ -230,10 +229,6 @@ def _details(labels: LabelRequest, recipe: TrainingRecipe, protocol: str, n: int
     shares = "/".join(f"{100 * share:.3g}" for share in labels.split.fractions)
     merged = "".join(f", {a} counted as {b}" for a, b in recipe.paper.merges.items())
     return f"{shares}, seed {labels.split.seed}{merged}"
-
-
-def _reported(paper: PaperConfig) -> Reported:
-    return Reported(paper.figure, paper.accuracy, paper.counts, paper.data, paper.source)
 
 
 def describe_front_end(listen: ListenConfig) -> str:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.datasets.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
+from earmark.datasets.splitting import ARTIST, BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.errors import BundleError, DataError
 from earmark.evaluation import results
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.results import Evaluation
 from earmark.evaluation.unknown import Detection
 from earmark.events import Note, Workflow
@@ -25,26 +25,25 @@ from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.session import Resources
 from earmark.training import run_folder
-from earmark.training.choosing import choose
-from earmark.training.learning_set import Example, gather
+from earmark.training.learning_set import Example, choose, gather
 from earmark.training.provenance import open_backbone
 from earmark.training.request import TrainRequest
 from earmark.training.train import FORMAT, train
 from earmark.types import FloatArray
 from earmark.workflows.evaluate import (
-    Answers,
-    Subject,
-    answer,
+    Item,
+    Predictions,
+    decide_all,
+    decide_by_mode,
     detect,
-    judged,
-    judged_by_all,
-    nonmusic_answers,
     nonmusic_methods,
+    predict_items,
+    predict_nonmusic,
 )
 
 # Holds the key of the training whose model and split lie beside it, once it has come to its end.
 _FINISHED = "finished"
-# A genre can be left out of so many, and others still be told apart.
+# From so many genres, one can be left out and the others still be told apart.
 _ENOUGH = 3
 
 
@@ -75,16 +74,16 @@ class CrossRequest:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A model trained for the purpose, and what it says about its test part."""
+    """A model trained for the purpose, and its predictions for its test part."""
 
     bundle: Bundle
-    known: Answers
+    known: Predictions
     run_dir: Path
 
     @property
-    def judged(self) -> Judged:
-        """The test part, by the model's own vote."""
-        return judged(self.known, self.bundle.meta.labels, self.bundle.meta.vote)
+    def decisions(self) -> TrackDecisions:
+        """Decisions about the test part, by the model's own vote."""
+        return decide_all(self.known, self.bundle.meta.labels, self.bundle.meta.vote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class Trainings:
     resources: Resources
 
     def folds(self, training: TrainRequest, protocol: str, n_folds: int) -> Workflow[list[Fold]]:
-        """Every fold under a protocol, at least one, trained and asked about its test part."""
+        """All folds under a protocol, at least one: trained, with predictions for the test part."""
         folds = []
         for fold in range(max(n_folds, 1)):
             split = dataclasses.replace(
@@ -110,7 +109,7 @@ class Trainings:
             )
             name = f"{protocol}/fold-{fold + 1}" if n_folds else f"{protocol}/split"
             bundle, examples = yield from self.trained(name, _with_split(training, split))
-            known = yield from self.answers(bundle, examples)
+            known = yield from self.predict(bundle, examples)
             folds.append(Fold(bundle, known, self.out / name / "run"))
         return folds
 
@@ -133,37 +132,35 @@ class Trainings:
             (folder / _FINISHED).unlink(missing_ok=True)
         report = yield from train(training, self.resources, replace=True)
         if report.interrupted:
-            # Half a training is none; its checkpoints stay, to be gone on from.
+            # Half a training counts as none; its checkpoints stay, to continue from.
             shutil.rmtree(training.out)
             raise KeyboardInterrupt
         with run_folder.writing_to(folder):
             (folder / _FINISHED).write_text(f"{key}\n", encoding="utf-8")
         return report.bundle
 
-    def answers(
+    def predict(
         self, bundle: Bundle, examples: Sequence[Example], kinds: Sequence[str] = ()
-    ) -> Workflow[Answers]:
-        """Of examples of the bundle's own genres, or of others with the given names."""
+    ) -> Workflow[Predictions]:
+        """Predictions for examples of the bundle's genres, or of others with the given names."""
         labels = bundle.meta.labels
         names = kinds or [labels[e.genre] for e in examples]
-        subjects = [
-            Subject(e.path, e.group, None if kinds else e.genre, name, e.slices)
+        items = [
+            Item(e.path, e.group, None if kinds else e.genre, name, e.slices)
             for e, name in zip(examples, names, strict=True)
         ]
         stored = self._from_store(bundle, examples)
-        unheard = [
-            subject for subject, proba in zip(subjects, stored, strict=True) if proba is None
-        ]
-        heard = yield from answer(unheard, bundle, self.resources)
+        missing = [item for item, proba in zip(items, stored, strict=True) if proba is None]
+        fresh = yield from predict_items(missing, bundle, self.resources)
         known = [
-            (subject, proba, example.audio_id)
-            for subject, proba, example in zip(subjects, stored, examples, strict=True)
+            (item, proba, example.audio_id)
+            for item, proba, example in zip(items, stored, examples, strict=True)
             if proba is not None
         ]
-        return Answers(
-            (*(subject for subject, _, _ in known), *heard.subjects),
-            (*(proba for _, proba, _ in known), *heard.probas),
-            (*(name for _, _, name in known), *heard.audio_ids),
+        return Predictions(
+            (*(item for item, _, _ in known), *fresh.items),
+            (*(proba for _, proba, _ in known), *fresh.probas),
+            (*(name for _, _, name in known), *fresh.audio_ids),
         )
 
     def _from_store(self, bundle: Bundle, examples: Sequence[Example]) -> list[FloatArray | None]:
@@ -192,7 +189,7 @@ def cross_validate(
     DataError
         If the data cannot be split so, or there are too few genres to leave one out.
     """
-    honest = [name for name in request.protocols if name in ("artist", PRESCRIBED)]
+    honest = [name for name in request.protocols if name in (ARTIST, PRESCRIBED)]
     leaving_out = honest if request.leave_genre_out else []
     if leaving_out:
         yield from _check_leaving_out(request.training, resources)
@@ -211,14 +208,14 @@ def _measured(
 ) -> Workflow[Evaluation]:
     folds = yield from run.folds(request.training, protocol, request.n_folds)
     bundle = folds[-1].bundle
-    votes = [judged_by_all(f.known, f.bundle.meta.labels, f.bundle.meta.vote) for f in folds]
-    shows = []
+    votes = [decide_by_mode(f.known, f.bundle.meta.labels, f.bundle.meta.vote) for f in folds]
+    by_model = []
     for fold in folds:
-        sounds = yield from nonmusic_answers(fold.bundle, request.not_music, run.resources)
-        shows.append((fold.known, sounds))
+        sounds = yield from predict_nonmusic(fold.bundle, request.not_music, run.resources)
+        by_model.append((fold.known, sounds))
     leaks = {fold.bundle.meta.data.get("backbone_leak", "") for fold in folds}
     return results.evaluate(
-        Judged.joined([fold.judged for fold in folds]),
+        TrackDecisions.joined([fold.decisions for fold in folds]),
         bundle.meta.labels,
         name=request.training.recipe.name,
         data=request.training.labels.root,
@@ -226,12 +223,12 @@ def _measured(
         split=describe_folds(request.n_folds, request.training.labels.split.seed),
         unknown=unknown,
         votes={
-            mode: Judged.joined([each[mode] for each in votes])
+            mode: TrackDecisions.joined([each[mode] for each in votes])
             for mode in votes[0]
             if all(mode in each for each in votes)
         },
-        nonmusic=detect(shows, nonmusic_methods([fold.bundle for fold in folds])),
-        paths=[subject.path for fold in folds for subject in fold.known.subjects],
+        nonmusic=detect(by_model, nonmusic_methods([fold.bundle for fold in folds])),
+        paths=[item.path for fold in folds for item in fold.known.items],
         warnings=sorted(leaks - {""}),
     )
 
@@ -244,7 +241,7 @@ def describe_folds(n_folds: int, seed: int) -> str:
 def in_force(protocol: str, bundle: Bundle) -> str:
     """``artist`` where a prescribed split was asked for and the data set has none."""
     by_data_set = str(bundle.meta.data.get("split_by", "")).startswith(BY_DATA_SET)
-    return protocol if protocol != PRESCRIBED or by_data_set else "artist"
+    return protocol if protocol != PRESCRIBED or by_data_set else ARTIST
 
 
 def _check_leaving_out(training: TrainRequest, resources: Resources) -> Workflow[None]:
@@ -260,20 +257,20 @@ def _check_leaving_out(training: TrainRequest, resources: Resources) -> Workflow
 
 
 def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detection, ...]]:
-    """Trainings without each genre in turn: does the model doubt what it has never heard?"""
+    """Trainings without each genre in turn: does the model doubt a genre it has not learned?"""
     whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
     bundle, _ = yield from run.trained("artist/all genres", whole)
     everything = run_folder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
-    shows = []
+    by_model = []
     for number, genre in enumerate(bundle.meta.labels):
         labels = dataclasses.replace(whole.labels, without=(genre,))
         without = dataclasses.replace(whole, labels=labels)
         narrow, tested = yield from run.trained(f"artist/without {genre}", without)
-        known = yield from run.answers(narrow, tested)
+        known = yield from run.predict(narrow, tested)
         stranger = [e for e in everything if e.genre == number]
-        unknown = yield from run.answers(narrow, stranger, [genre] * len(stranger))
-        shows.append((known, {genre: unknown}))
-    return detect(shows)
+        unknown = yield from run.predict(narrow, stranger, [genre] * len(stranger))
+        by_model.append((known, {genre: unknown}))
+    return detect(by_model)
 
 
 def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:
@@ -281,7 +278,7 @@ def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:
 
 
 def training_key(training: TrainRequest, home: Path) -> str:
-    """Names what a training makes: the same for the same request on the same models."""
+    """A name for what a training makes: the same for the same request on the same models."""
     recipe = training.recipe
     asked = dataclasses.asdict(training)
     del asked["out"], asked["run_dir"]

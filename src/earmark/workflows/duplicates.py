@@ -14,8 +14,8 @@ def duplicates(
     root: str | os.PathLike[str],
     resources: Resources,
 ) -> Workflow[DuplicateReport]:
-    """Compare all files below `root`, as `compare` does. Tags are not read: damaged ones say
-    nothing of the sound.
+    """Compare all files below `root`, as `compare` does. Tags are not read: damaged ones do
+    not matter to the sound.
 
     Raises
     ------

@@ -14,8 +14,8 @@ import numpy as np
 
 from earmark import extras, features
 from earmark.errors import ConfigError, EarmarkError, FileError
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.examples import Mistaken, Pick, mistaken, picks
-from earmark.evaluation.judged import Judged
 from earmark.evaluation.report.document import (
     Block,
     Heading,
@@ -25,7 +25,7 @@ from earmark.evaluation.report.document import (
     to_html,
     to_markdown,
 )
-from earmark.evaluation.report.report import require_plots
+from earmark.evaluation.report.files import require_plots
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.features.listen import listen
 from earmark.models.bundle import Bundle
@@ -34,7 +34,7 @@ from earmark.models.saliency import Method
 from earmark.session import Resources
 from earmark.training.request import LabelRequest
 from earmark.types import Slices, VoteConfig
-from earmark.workflows.evaluate import Answers, fresh_answers, judged
+from earmark.workflows.evaluate import Predictions, decide_all, predict_unseen
 from earmark.workflows.look import draw
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def explain(
         If no track is left.
     """
     blocks = _filters(bundle, request)
-    answers = yield from fresh_answers(bundle, labels, resources)
-    known = answers.known
-    found = judged(known, bundle.meta.labels, vote)
+    predictions = yield from predict_unseen(bundle, labels, resources)
+    known = predictions.known
+    found = decide_all(known, bundle.meta.labels, vote)
     blocks += _mistakes(mistaken(found, bundle.meta.labels, _MOST_MISTAKES), bundle)
     blocks += yield from _examples(bundle, request, known, found)
     return _write(bundle, request, blocks)
@@ -143,12 +143,12 @@ def _filters(bundle: Bundle, request: ExplainRequest) -> list[Block]:
 
 
 def _draw_filters(bundle: Bundle, folder: Path, layer: Layer) -> None:
-    from earmark.evaluation.plots import filters as filter_plot
+    from earmark.evaluation.plots.filters import draw_filters
 
     config = bundle.meta.listen.features
     with _writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        filter_plot.filters(
+        draw_filters(
             folder / _FILTERS,
             layer.weights,
             features.axis(config),
@@ -171,9 +171,9 @@ def _mistakes(found: list[Mistaken], bundle: Bundle) -> list[Block]:
 
 
 def _examples(
-    bundle: Bundle, request: ExplainRequest, known: Answers, found: Judged
+    bundle: Bundle, request: ExplainRequest, known: Predictions, found: TrackDecisions
 ) -> Workflow[list[Block]]:
-    """Pictures of the surest right and wrong answers of every genre."""
+    """Pictures of the surest right and wrong predictions of every genre."""
     labels, classifier = bundle.meta.labels, Classifier(bundle)
     chosen = {genre: picks(found, genre, request.n_examples) for genre in range(len(labels))}
     total, done = sum(map(len, chosen.values())), 0
@@ -192,7 +192,7 @@ def _examples(
         for pick in of_genre:
             yield Progress("drawing", done, total, labels[genre])
             done += 1
-            path = known.subjects[pick.track].path
+            path = known.items[pick.track].path
             row = _row(f"example-{done:03}.png", path, pick, labels)
             try:
                 _draw_example(classifier, request, row)
@@ -262,7 +262,7 @@ def _write(bundle: Bundle, request: ExplainRequest, blocks: Sequence[Block]) -> 
 
 @contextmanager
 def _writing_to(folder: Path) -> Iterator[None]:
-    """Say of a full disk or a forbidden folder what to do."""
+    """Turn a full disk or a forbidden folder into an error that says what to do."""
     try:
         yield
     except OSError as e:

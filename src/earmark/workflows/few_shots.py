@@ -1,12 +1,12 @@
 """``earmark evaluate --shots``: heads learned from a handful of tracks of each genre.
 
 What a person with a few labelled albums can expect. A few tracks are drawn of each genre, by as
-many artists as can be; a head on a frozen backbone learns from them, and is asked about all tracks
-by artists of whom none was drawn. This is done many times. The draws hang on the tracks and the
+many artists as possible; a head on a frozen backbone learns from them, and predicts all tracks by
+artists of whom none was drawn. This is done many times. The draws depend on the tracks and the
 seed only, so that backbones can be compared on the same ones.
 
-A handful is too little to choose regularisation, temperature or threshold by: the head's default
-stands for all backbones, and there is an answer for every track.
+A handful is too little to choose regularisation, temperature or threshold by: all backbones get
+the head's default, and every track gets a genre.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from earmark import extras
 from earmark.datasets import join_groups
 from earmark.datasets.sample import draw_shots
-from earmark.datasets.splitting import WHOLE, SplitRequest
-from earmark.decision.calibration import softmax
+from earmark.datasets.splitting import FEW_SHOT, WHOLE, SplitRequest
+from earmark.decision.calibration import Outputs
 from earmark.errors import DataError
 from earmark.evaluation import results
-from earmark.evaluation.judged import Judged
+from earmark.evaluation.decisions import TrackDecisions
 from earmark.evaluation.results import Evaluation
 from earmark.events import Progress, Workflow
 from earmark.inference.batch import with_embeddings
@@ -51,7 +51,7 @@ class ShotRequest:
     labels : LabelRequest
         The seed of its split is that of the draws.
     backbone : str
-        As in `earmark.training.learners.head.open_backbone`.
+        As for `earmark.training.provenance.open_backbone`.
     n_shots : int
         Tracks of each genre to learn from.
     n_draws : int
@@ -64,8 +64,8 @@ class ShotRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """Tracks in the order of their paths, with all that a draw needs of them."""
+class _Tracks:
+    """Tracks in the order of their paths, with all that a draw needs."""
 
     examples: tuple[Example, ...]
     groups: list[str]
@@ -98,69 +98,69 @@ def few_shots(
     whole = dataclasses.replace(request.labels, split=SplitRequest(WHOLE, seed=seed))
     with resources.embeddings(backbone) as store:
         learning_set = yield from assemble(whole, resources, store)
-        heard = yield from _heard(learning_set, store)
-    names = [heard.labels[genre] for genre in heard.reference]
+        tracks = yield from _tracks(learning_set, store)
+    names = [tracks.labels[genre] for genre in tracks.reference]
     draws = []
     for number in range(request.n_draws):
-        chosen = draw_shots(names, heard.groups, request.n_shots, seed * request.n_draws + number)
-        draws.append(_judged(heard, np.array(chosen)))
+        chosen = draw_shots(names, tracks.groups, request.n_shots, seed * request.n_draws + number)
+        draws.append(_decisions(tracks, np.array(chosen)))
         yield Progress("learning", number + 1, request.n_draws)
-    return _evaluation(request, backbone, heard, draws)
+    return _evaluation(request, backbone, tracks, draws)
 
 
-def _heard(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[_Heard]:
-    """Tracks that the backbone has numbers for, copies of a recording joined in one group."""
+def _tracks(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[_Tracks]:
+    """Tracks with embeddings, copies of a recording joined in one group."""
     examples = sorted(learning_set.examples, key=lambda e: e.path)
     kept = yield from with_embeddings(examples, store)
     slices = [store.embeddings(span) for span in spans(store, kept)]
     place = {e.audio_id: i for i, e in enumerate(kept)}
     near = [(place[a], place[b]) for a, b in learning_set.near if a in place and b in place]
     groups = join_groups([e.group for e in kept], near)
-    return _Heard(tuple(kept), groups, slices, learning_set.labels)
+    return _Tracks(tuple(kept), groups, slices, learning_set.labels)
 
 
-def _judged(heard: _Heard, chosen: NDArray[np.int64]) -> tuple[Judged, list[str]]:
-    """What a head learned from the chosen tracks says of other artists' tracks, and their paths."""
+def _decisions(tracks: _Tracks, chosen: NDArray[np.int64]) -> tuple[TrackDecisions, list[str]]:
+    """Decisions about other artists' tracks by a head on the chosen ones, and their paths."""
     from earmark.models.classical.head import DEFAULT_C, Tracks, fit_head
 
-    shots = [heard.slices[i] for i in chosen]
+    shots = [tracks.slices[i] for i in chosen]
     data = Tracks(
-        np.concatenate(shots), [len(part) for part in shots], [heard.reference[i] for i in chosen]
+        np.concatenate(shots), [len(part) for part in shots], [tracks.reference[i] for i in chosen]
     )
-    head = fit_head(data, len(heard.labels), DEFAULT_C)
-    drawn = {heard.groups[i] for i in chosen}
-    tested = [i for i, group in enumerate(heard.groups) if group not in drawn]
-    judged = Judged.by_vote(
-        [softmax(head.logits(heard.slices[i])) for i in tested],
-        [heard.reference[i] for i in tested],
-        [heard.groups[i] for i in tested],
-        heard.labels,
+    head = fit_head(data, len(tracks.labels), DEFAULT_C)
+    drawn = {tracks.groups[i] for i in chosen}
+    tested = [i for i, group in enumerate(tracks.groups) if group not in drawn]
+    decisions = TrackDecisions.by_vote(
+        [Outputs(head.logits(tracks.slices[i])).proba() for i in tested],
+        [tracks.reference[i] for i in tested],
+        [tracks.groups[i] for i in tested],
+        tracks.labels,
         _FORCED,
     )
-    return judged, [heard.examples[i].path for i in tested]
+    return decisions, [tracks.examples[i].path for i in tested]
 
 
 def _evaluation(
     request: ShotRequest,
     backbone: Bundle,
-    heard: _Heard,
-    draws: Sequence[tuple[Judged, list[str]]],
+    tracks: _Tracks,
+    draws: Sequence[tuple[TrackDecisions, list[str]]],
 ) -> Evaluation:
     paths = [path for _, tested in draws for path in tested]
     if not paths:
         raise DataError("no draw was asked for", "ask for one or more")
-    leak = known_of(backbone).leak(heard.examples, f"these {len(heard.examples)} tracks")
+    leak = known_of(backbone).leak(tracks.examples, f"these {len(tracks.examples)} tracks")
     evaluation = results.evaluate(
-        Judged.joined([judged for judged, _ in draws]),
-        heard.labels,
+        TrackDecisions.joined([decisions for decisions, _ in draws]),
+        tracks.labels,
         name=f"head on {backbone.meta.name}, {request.n_shots} tracks a genre",
         data=request.labels.root,
-        protocol="few-shot",
+        protocol=FEW_SHOT.name,
         split=f"{request.n_draws} draws, seed {request.labels.split.seed}",
         paths=paths,
         warnings=[leak] if leak else [],
     )
-    sizes = {e.path: len(part) for e, part in zip(heard.examples, heard.slices, strict=True)}
+    sizes = {e.path: len(part) for e, part in zip(tracks.examples, tracks.slices, strict=True)}
     n_times = Counter(paths)
     return dataclasses.replace(
         evaluation,

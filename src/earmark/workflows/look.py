@@ -1,4 +1,4 @@
-"""``earmark look``: what a model hears in one file, as a picture."""
+"""``earmark look``: the slices of one file and a model's predictions for them, as a picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from earmark.decision.voting import decide
 from earmark.errors import ConfigError
-from earmark.evaluation.report.report import require_plots
+from earmark.evaluation.report.files import require_plots
 from earmark.features import axis, dequantise, summary
 from earmark.features.listen import listen
 from earmark.models.bundle import Bundle
@@ -26,9 +26,9 @@ def look(
     method: Method | None = None,
     genre: str | None = None,
 ) -> Decision:
-    """Draw the slices that a model hears of a file, each with its own vote, as PNG.
+    """Draw the slices of a file, each with its own prediction, as PNG.
 
-    Of a model that hears statistics, those that speak most for and against the genre are drawn.
+    For a model of statistics, those that speak most for and against the genre are drawn.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def look(
         Draw over the slices what in them speaks for the genre, and what against it; see
         `earmark.models.saliency`.
     genre : str, optional
-        The one asked about; by default the likeliest.
+        The genre to explain; by default the likeliest.
 
     Raises
     ------
@@ -62,12 +62,12 @@ def look(
     classifier = Classifier(bundle)
     proba = classifier.slice_probs(slices).proba
     decision = decide(proba, bundle.meta.labels, vote)
-    asked = genre or decision.genre or next(iter(decision.proba))
+    shown = genre or decision.genre or next(iter(decision.proba))
     title = _title(path, decision)
     if method is not None or bundle.meta.listen.features.frontend == "summary":
-        title = f"{title}; what speaks for {asked}"
+        title = f"{title}; what speaks for {shown}"
     try:
-        draw(picture, slices, classifier, proba, asked, method, title)
+        draw(picture, slices, classifier, proba, shown, method, title)
     except OSError as e:
         raise ConfigError(
             f"{picture} cannot be written: {e.strerror}", "choose another --out"
@@ -85,16 +85,16 @@ def draw(
     title: str,
 ) -> None:
     """Draw slices with their votes `proba` (n_slices, n_classes), as `look` does."""
-    from earmark.evaluation.plots import slices as slice_plot
+    from earmark.evaluation.plots.slices import draw_slices, draw_statistics
 
     meta = classifier.bundle.meta
     config, target = meta.listen.features, meta.labels.index(genre)
     if config.frontend == "summary":
         spoken = saliency(slices.X, classifier, target).mean(axis=0)[:, 0]
-        slice_plot.statistics(picture, summary.names(config), spoken, title)
+        draw_statistics(picture, summary.names(config), spoken, title)
         return
     fixed = meta.listen.slices.kind == "fixed"
-    slice_plot.slices(
+    draw_slices(
         picture,
         dequantise(slices.X, config),
         slices.start_s,

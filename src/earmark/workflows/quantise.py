@@ -75,7 +75,7 @@ def quantise(bundle: Bundle, root: str, out: Path, resources: Resources) -> Work
     Raises
     ------
     ConfigError
-        If the network hears samples: a spectrum computed in eight bits is none.
+        If the network takes samples: a spectrum computed in eight bits is useless.
     DataError
         If there are fewer than two tracks.
     MissingExtraError
@@ -93,8 +93,8 @@ def quantise(bundle: Bundle, root: str, out: Path, resources: Resources) -> Work
         paths = [paths[i] for i in sorted(chosen)]
         yield Note(f"{MAX_TRACKS} tracks are enough, chosen at random")
     with resources.features(bundle.meta.listen) as store:
-        heard = yield from fill(store, paths, resources.workers)
-        names = list(dict.fromkeys(heard[path] for path in paths if path in heard))
+        audio_ids = yield from fill(store, paths, resources.workers)
+        names = list(dict.fromkeys(audio_ids[path] for path in paths if path in audio_ids))
         if len(names) < 2:
             raise DataError(f"{root} holds {len(names)} usable tracks, two are needed")
         tracks = [store.read(span) for span in store.locate(names)]

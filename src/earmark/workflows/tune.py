@@ -4,7 +4,7 @@ The tracks are split as `train` would split them, and of that split the training
 used: its artists are dealt into folds, and each trial is trained once for every fold, on the
 others. A fold decides both when training stops and what it scores, so that scores are a little
 too good; they serve to compare trials. The validation and test parts are never looked at: a model
-trained by the recipe found is measured on artists that had no say in it.
+trained by the recipe found is measured on artists that played no part in finding it.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _folds(
 def search(
     request: TuneRequest, folds: Sequence[Fold], labels: Sequence[str]
 ) -> Workflow[TuneReport]:
-    """Try values on the folds until there are as many trials as asked for.
+    """Try values on the folds until there are as many trials as requested.
 
     Writes ``search.sqlite`` as it goes, and at its end ``trials.csv``, ``tuning.png`` and
     ``best.toml`` into the request's run folder.
@@ -299,7 +299,7 @@ def _short(value: Any) -> str:
 def _write_results(
     request: TuneRequest, outcomes: Sequence[Outcome], best: Outcome | None
 ) -> Path | None:
-    from earmark.evaluation.plots import tuning as tuning_plots
+    from earmark.evaluation.plots.tuning import draw_trials
 
     paths = list(request.recipe.tune)
     n_folds = max(len(outcome.scores) for outcome in outcomes)
@@ -311,7 +311,7 @@ def _write_results(
             padded = [*outcome.scores, *[""] * (n_folds - len(outcome.scores))]
             values = [outcome.values[path] for path in paths]
             table.writerow((outcome.number + 1, outcome.is_whole, *padded, *values))
-    tuning_plots.trials(request.out / "tuning.png", outcomes, request.recipe.tune)
+    draw_trials(request.out / "tuning.png", outcomes, request.recipe.tune)
     if best is None:
         return None
     tuned = request.recipe.replaced(best.values, "tuning")

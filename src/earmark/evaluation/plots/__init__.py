@@ -1,1 +1,1 @@
-"""Figures of reports, drawn by matplotlib."""
+"""Pictures of reports and run folders; matplotlib lives here."""

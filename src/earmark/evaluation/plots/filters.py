@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from earmark.evaluation.plots.base import literal, save
+from earmark.evaluation.plots.figure import literal, save
 from earmark.types import Axis, FloatArray
 
 _COLUMNS = 16
@@ -18,7 +18,7 @@ _COLUMNS = 16
 _MOST = 256
 
 
-def filters(
+def draw_filters(
     path: Path, weights: FloatArray, bins: Axis, sr: int, labels: Sequence[str], title: str
 ) -> None:
     """Draw a layer's weights as PNG.

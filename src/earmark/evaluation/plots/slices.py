@@ -1,4 +1,4 @@
-"""A picture of what a model heard of one track: its slices, each with its own vote."""
+"""A picture of one track: its slices, each with its own prediction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from earmark.evaluation.plots.base import literal, save
+from earmark.evaluation.plots.figure import literal, save
 from earmark.types import Axis, FloatArray
 
 # Okabe & Ito, without black; further genres share a colour, their names tell them apart.
@@ -28,7 +28,7 @@ _MOST_BARS = 24
 _MOST_IN_A_ROW = 12
 
 
-def slices(
+def draw_slices(
     path: Path,
     S: FloatArray,
     start_s: NDArray[Any],
@@ -117,7 +117,7 @@ def slices(
     save(figure, path)
 
 
-def statistics(path: Path, names: Sequence[str], saliency: FloatArray, title: str) -> None:
+def draw_statistics(path: Path, names: Sequence[str], saliency: FloatArray, title: str) -> None:
     """Draw what speaks most for and against a genre among statistics, as PNG.
 
     Parameters
@@ -149,7 +149,7 @@ def _symmetric(saliency: FloatArray) -> Normalize:
 def _overlay(
     axes: Axes, values: FloatArray, extent: tuple[float, float, float, float], scale: Normalize
 ) -> None:
-    """Colour what says much, and leave what says nothing as it is."""
+    """Colour places by their saliency; those without any stay as they are."""
     axes.imshow(
         values,
         origin="lower",

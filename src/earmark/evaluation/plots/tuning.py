@@ -1,4 +1,4 @@
-"""Pictures of a search for better settings; as `earmark.evaluation.plots.base` otherwise."""
+"""Pictures of a search for better settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from earmark.evaluation.plots.base import BLUE, GREY, ORANGE
+from earmark.evaluation.plots.figure import BLUE, GREY, ORANGE
 
 _COLUMNS = 3
 
@@ -39,7 +39,7 @@ class Tunable(Protocol):
     def choices(self) -> tuple[Any, ...]: ...
 
 
-def trials(path: Path, tried: Sequence[Tried], ranges: Mapping[str, Tunable]) -> None:
+def draw_trials(path: Path, tried: Sequence[Tried], ranges: Mapping[str, Tunable]) -> None:
     """Draw score by trial, the best so far as a line, and score by the values of each setting."""
     n_rows = 1 + -(-len(ranges) // _COLUMNS)
     figure = Figure(figsize=(3.4 * _COLUMNS, 2.6 * n_rows), layout="constrained")

@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 from earmark.errors import EarmarkError
-from earmark.evaluation.claims import claims
-from earmark.evaluation.comparison import HEAD, PAPER, Comparison, rows
+from earmark.evaluation.comparison import HEAD, PAPER, Comparison, claims, rows
 from earmark.evaluation.report.document import (
     Block,
     Command,
@@ -19,7 +18,7 @@ from earmark.evaluation.report.document import (
     Table,
     to_markdown,
 )
-from earmark.evaluation.report.report import require_plots
+from earmark.evaluation.report.files import require_plots
 from earmark.version import __version__
 
 GAPS = "gaps.png"
@@ -41,7 +40,7 @@ def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> 
         If the folder cannot be written to.
     """
     require_plots()
-    from earmark.evaluation.plots import base as plots
+    from earmark.evaluation.plots.scores import draw_gaps
 
     folder = Path(folder)
     page = folder / "comparison.md"
@@ -51,7 +50,7 @@ def write_comparison(folder: str | os.PathLike[str], comparison: Comparison) -> 
         text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
         if _has_scores(comparison):
-            plots.gaps(folder / GAPS, comparison)
+            draw_gaps(folder / GAPS, comparison)
         page.write_text(to_markdown(compose(comparison)), encoding="utf-8")
     except OSError as e:
         raise EarmarkError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from earmark.datasets.splitting import find_protocol
 from earmark.evaluation.bootstrap import Score
 from earmark.evaluation.report.document import (
     Block,
@@ -15,7 +16,7 @@ from earmark.evaluation.report.document import (
     Paragraph,
     Table,
 )
-from earmark.evaluation.results import PROTOCOLS, Evaluation, compare
+from earmark.evaluation.results import Evaluation, compare
 from earmark.evaluation.unknown import Detection
 
 COMPARISON = "comparison.png"
@@ -133,8 +134,8 @@ def _measured(e: Evaluation) -> Iterator[Block]:
             " not to be learned from."
         )
     yield Paragraph(_sentence(f"Data: {e.data}"))
-    known = PROTOCOLS.get(e.protocol)
-    what = f", {known.what}" if known else ""
+    known = find_protocol(e.protocol)
+    what = f", {known.test_items}" if known else ""
     if what and e.n_artist_unknown and not e.leak:
         what += ", where the artist is known"
     protocol = _sentence(f"Protocol: {e.protocol}{what}")

@@ -28,7 +28,7 @@ def graft(backbone: Bundle, head: Head, music: Head | None = None) -> bytes:
     Raises
     ------
     BundleError
-        If the backbone has no embedding that fits the head, or the new graph does not answer as
+        If the backbone has no embedding that fits the head, or the new graph does not give what
         backbone and head do.
     """
     try:
@@ -40,9 +40,9 @@ def graft(backbone: Bundle, head: Head, music: Head | None = None) -> bytes:
     if head.familiarity is None:
         add_node(body, "Gemm", "embedding", head.weights, head.bias, output="logits")
     else:
-        answers = add_node(body, "Gemm", "embedding", head.weights, head.bias)
+        logits = add_node(body, "Gemm", "embedding", head.weights, head.bias)
         factor = _factor(body, head.familiarity)
-        add_node(body, "Mul", answers, factor, output="logits")
+        add_node(body, "Mul", logits, factor, output="logits")
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(head.bias)])
     body.graph.output.insert(0, logits)
     if music is not None:
@@ -61,7 +61,7 @@ def graft(backbone: Bundle, head: Head, music: Head | None = None) -> bytes:
 
 
 def read_music(backbone: Bundle) -> Head | None:
-    """What tells music from other sounds in a backbone; None where nothing does.
+    """The part of a backbone that tells music from other sounds; None where it has none.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """A logistic head on a frozen backbone's embeddings: seconds for thousands of tracks.
 
 Learned from track means, so that a long track counts no more than a short one, of features
-standardised by the spread of the slices, which are what the head then answers for. Genres are
+standardised by the spread of the slices, which the head then predicts. Genres are
 weighted to count alike. The regularisation is the one with the lowest loss on artists left out,
 after the temperature has been set, as it is in a bundle. What is strange to the head makes it
 doubt, see `earmark.models.classical.familiarity`.
@@ -58,16 +58,16 @@ class Head:
 
     def logits(self, embeddings: FloatArray) -> FloatArray:
         """Logits (n_slices, n_classes) of embeddings (n_slices, n_features)."""
-        answers: FloatArray = embeddings @ self.weights + self.bias
+        logits: FloatArray = embeddings @ self.weights + self.bias
         if self.familiarity is not None:
             distances = self.familiarity.distances(embeddings)
-            answers = (answers * self.familiarity.factors(distances)).astype(np.float32)
-        return answers
+            logits = (logits * self.familiarity.factors(distances)).astype(np.float32)
+        return logits
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What heads said of tracks whose artists they had not learned from.
+    """Predictions by heads for tracks whose artists they had not learned from.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ from earmark.models.classical.folds import folds
 from earmark.models.classical.head import Head, Tracks, fit_heads
 
 MUSIC, OTHER = 1, 0
-"""What `Tracks.reference` says of a track here."""
+"""Values of `Tracks.reference` here."""
 
 GRID = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Values of scikit-learn's ``C`` that are tried, from strong regularisation to weak."""
@@ -32,7 +32,7 @@ _N_THREADS = 1  # as of heads
 
 @dataclass(frozen=True, slots=True)
 class MusicHead:
-    """What tells music, and the regularisation that it was learned with."""
+    """A head that tells music from other sounds, and the regularisation it was learned with."""
 
     head: Head
     c: float

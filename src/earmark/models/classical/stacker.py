@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from earmark.decision import stacking
+from earmark.decision.calibration import softmax
 from earmark.errors import DataError
 from earmark.models.classical.folds import folds
 from earmark.types import FloatArray, Stacker
@@ -40,8 +41,8 @@ class FittedStacker:
     penalty : float
         Chosen by the loss on artists left out.
     proba : ndarray, shape (n_tracks, n_classes)
-        What stackers that had not seen the track's artist said of it; NaN for tracks of artists
-        who are in every training (see `earmark.models.classical.folds`).
+        Predictions by stackers that had not seen the track's artist; NaN for tracks of artists who
+        are in every training (see `earmark.models.classical.folds`).
     """
 
     stacker: Stacker
@@ -132,8 +133,7 @@ def _fit(X: FloatNumbers, y: NDArray[np.int64], penalty: float) -> Stacker:
     theta = np.zeros(Z.shape[2])
     for _ in range(_MAX_STEPS):
         logits = X[:, :, 0] + Z @ theta
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        p = softmax(logits)
         mean = np.einsum("tc,tcf->tf", p, Z)
         gradient = mean.sum(axis=0) - target + penalty * theta
         spread = (np.sqrt(p)[:, :, None] * Z).reshape(-1, Z.shape[2])

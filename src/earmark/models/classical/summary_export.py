@@ -1,4 +1,4 @@
-"""From a fitted scikit-learn estimator to a network as bundles hold it, proven to answer alike."""
+"""From a fitted scikit-learn estimator to a network as bundles hold it, proven to agree."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def export(
         What it was given.
     n_classes : int
     sample : ndarray of uint16, shape (n, n_statistics, 1)
-        Levels to compare the answers on.
+        Levels to compare the outputs on.
 
     Raises
     ------
     BundleError
-        If the graph's answers differ from the estimator's by more than `TOLERANCE`.
+        If the graph's outputs differ from the estimator's by more than `TOLERANCE`.
     """
     n_statistics = len(standardise.scale)
     head = _constant_head(fitted) if isinstance(fitted, DummyClassifier) else _head(fitted)
@@ -130,11 +130,11 @@ def _head(fitted: Any) -> onnx.GraphProto:
             target_opset={"": _OPSET, "ai.onnx.ml": _ML_OPSET},
         )
     graph: onnx.GraphProto = model.graph
-    answer = graph.output[1].name
+    output = graph.output[1].name
     if is_svm:
-        graph.node.append(helper.make_node("LogSoftmax", [answer], ["logits"], axis=1))
+        graph.node.append(helper.make_node("LogSoftmax", [output], ["logits"], axis=1))
     else:
-        graph.node.append(helper.make_node("Max", [answer, "earmark.lowest"], ["earmark.proba"]))
+        graph.node.append(helper.make_node("Max", [output, "earmark.lowest"], ["earmark.proba"]))
         graph.node.append(helper.make_node("Log", ["earmark.proba"], ["logits"]))
     return graph
 

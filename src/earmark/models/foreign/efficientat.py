@@ -2,7 +2,7 @@
 
 EfficientAT's MobileNetV3-Large at width 0.4 (Howard et al., 2019, table 1): inverted residual
 blocks, some with squeeze-and-excitation over channels, the mean over frequency and time, which is
-the embedding, and two dense layers. It hears samples: pre-emphasis, spectrum and Kaldi's mel
+the embedding, and two dense layers. It takes samples: pre-emphasis, spectrum and Kaldi's mel
 filters are part of the graph, for no front end of Earmark's has them.
 """
 

@@ -1,4 +1,4 @@
-"""musicnn without what it does not use: the same answers at an eighth of the cost.
+"""musicnn without what it does not use: the same outputs at an eighth of the cost.
 
 Most channels of MSD_musicnn are constant, whatever is played. They are folded into the biases of
 the layers that follow, frame by frame, since a convolution sees zeros beyond the ends of a slice.
@@ -7,7 +7,7 @@ frames as one product with a matrix of all their shifts. Nothing is trained; whi
 constant, and how the others spread, has been seen on music (`earmark.models.foreign.survey`).
 
 Taking the timbral filters apart into few filters over frequency and mixtures of these over frames,
-as is often done, was tried: where it cost a tenth less than all of this, the answers had lost 2 %
+as is often done, was tried: where it cost a tenth less than all of this, the outputs had lost 2 %
 of their variance.
 """
 
@@ -31,7 +31,7 @@ from earmark.models.onnx.graph import Graph
 from earmark.types import FloatArray
 
 _N_FRAMES = LISTEN.slices.n_frames
-# Features that hardly change over all that was heard tell nothing, and would be blown up to noise.
+# Features that hardly change over all the music carry nothing, and would be blown up to noise.
 _SPREAD = 0.01
 # From so many filters on, a convolution is faster than the matrix of all shifts; as many channels
 # are computed at once.

@@ -123,9 +123,9 @@ def _network(weights: Weights) -> bytes:
     scale, shift = _batch_norm(weights, 0)
     normed = g.scaled(compressed, scale.item() / np.log(10), shift.item())
     image = g.add("Unsqueeze", normed, g.constant([1]))  # (n, 1, mels, frames)
-    heard = [_timbral(g, weights, i, image) for i in _TIMBRAL]
-    heard += [_temporal(g, weights, i, image) for i in _TEMPORAL]
-    front = g.add("Concat", *heard, axis=1)  # (n, channels, frames) from here on
+    filtered = [_timbral(g, weights, i, image) for i in _TIMBRAL]
+    filtered += [_temporal(g, weights, i, image) for i in _TEMPORAL]
+    front = g.add("Concat", *filtered, axis=1)  # (n, channels, frames) from here on
     middle = [_over_time(g, weights, 5, front)]
     for i in (6, 7):
         middle.append(g.add("Add", _over_time(g, weights, i, middle[-1]), middle[-1]))

@@ -1,4 +1,4 @@
-"""Models of others that Earmark can turn into bundles, and where they are to be had."""
+"""Models of others that Earmark can turn into bundles, and where to get them."""
 
 from __future__ import annotations
 

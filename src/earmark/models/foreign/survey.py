@@ -1,4 +1,4 @@
-"""What MSD_musicnn does when it hears music: which channels move, and how far."""
+"""What MSD_musicnn does on music: which channels move, and how far."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Surveyor:
         self._low, self._high = np.array(np.inf), np.array(-np.inf)
         self._sum, self._squares = np.zeros(1), np.zeros(1)
 
-    def hear(self, X: LevelArray) -> None:
+    def add(self, X: LevelArray) -> None:
         """Take in slices (n, 96, 187)."""
         pooled, embedding = self._session.run([POOLED, "embedding"], {"slices": X})
         maxima, means = np.split(pooled.astype(np.float64), 2, axis=1)

@@ -74,7 +74,7 @@ class MelBankNet(nn.Module):
         weights = _mel_weights(mel, features)
         if not weights.any(axis=1).all():
             raise ValueError(f"{n_mels} filters are too many for {n_bins} bins: some are empty")
-        self.shape, self.heard, self.given = (n_bins, n_frames), features, mel
+        self.shape, self.config, self.given = (n_bins, n_frames), features, mel
         floor = _FLOOR * weights.max(axis=1, keepdims=True)
         log_weights = torch.from_numpy(np.log(np.maximum(weights, floor)).astype(np.float32))
         self.register_buffer("mel", log_weights)
@@ -92,8 +92,8 @@ class MelBankNet(nn.Module):
     def filtered(self, slices: Tensor) -> Tensor:
         """Levels (n, n_mels, n_frames), float, of slices (n, n_bins, n_frames)."""
         check_shape(slices, self.shape)
-        step = (self.heard.db_max - self.heard.db_min) / _LEVELS
-        db = slices.to(torch.float32) * step + self.heard.db_min
+        step = (self.config.db_max - self.config.db_min) / _LEVELS
+        db = slices.to(torch.float32) * step + self.config.db_min
         power: Tensor = self.filters() @ torch.pow(10.0, db / 10)
         filtered_db = 10 * torch.log10(power.clamp_min(_POWER_MIN))
         span = self.given.db_max - self.given.db_min

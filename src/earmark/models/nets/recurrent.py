@@ -12,7 +12,7 @@ from earmark.types import FeatureConfig
 
 
 class RecurrentNet(nn.Module):
-    """LSTM layers that hear one column after the other; with convolutions before them, a CRNN.
+    """LSTM layers that read one column after the other; with convolutions before them, a CRNN.
 
     Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997; with
     convolutions: Choi, Fazekas, Sandler, Cho, "Convolutional recurrent neural networks for music

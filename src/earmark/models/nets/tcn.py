@@ -14,7 +14,7 @@ class TCN(nn.Module):
     After Bai, Kolter and Koltun, "An empirical evaluation of generic convolutional and recurrent
     networks for sequence modeling" (2018), which called it a temporal convolutional network: block
     i has convolutions over every 2^i-th column, so that n blocks see 1 + 2 (kernel - 1) (2^n - 1)
-    columns at once. Unlike theirs it looks both ways, as all of a slice has been heard, and it has
+    columns at once. Unlike theirs it looks both ways, as all of a slice is known, and it has
     batch in place of weight normalisation.
 
     Parameters

@@ -2,7 +2,8 @@
 
 A learner is a module that offers ``learn(request, resources)``, a workflow that gives a
 `TrainReport`, and ``check(request)``, which fails before hours of listening rather than after. A
-new one is a module and a line in `LEARNERS`.
+new one is a module and a line in `LEARNERS`. Beside them are the steps that several learners take:
+`music`, `second_teacher` and `track_network`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from earmark.errors import ConfigError
-
-if TYPE_CHECKING:
-    from earmark.events import Workflow
-    from earmark.session import Resources
-    from earmark.training.request import TrainReport, TrainRequest
+from earmark.events import Workflow
+from earmark.session import Resources
+from earmark.training.request import TrainReport, TrainRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """Where a way to learn is, and what else than labelled music it can learn from.
+    """Where a learner is, and what it can learn from besides labelled music.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """``earmark train --recipe ear``: a lean backbone made of a larger one, and a head on it.
 
-The larger one, the teacher, is looked at while it hears unlabelled music; what it never uses is
-left out of the lean one, and its features are standardised by how they spread there. No genre is
-looked at, so that heads on the backbone can be measured on music that they alone have not heard.
+The larger one, the teacher, is observed on unlabelled music; what it never uses is left out of the
+lean one, and its features are standardised by their spread there. Labels are not used, so that
+heads on the backbone can be measured on any music that they have not learned from.
 A backbone is kept in Earmark's home and not made again from the same teacher, music and settings.
 """
 
@@ -76,8 +76,8 @@ def learn(
     teacher = _open_teacher(request.recipe.distil.teacher, resources.home)
     paths = yield from _music(request, resources)
     with resources.features(teacher.meta.listen) as store:
-        heard = yield from fill(store, paths, resources.workers)
-        music = sorted(set(heard.values()))
+        audio_ids = yield from fill(store, paths, resources.workers)
+        music = sorted(set(audio_ids.values()))
         folder = resources.home / "distilled" / _key(teacher, request, music)
         if (folder / bundles.META_NAME).is_file():
             yield Note(f"the backbone has been distilled from this music before: {folder}")
@@ -86,7 +86,7 @@ def learn(
             made = yield from _distil(request, teacher, store, music, folder)
     if second is not None:
         made = yield from with_second_teacher(
-            request.recipe, made, second, sorted(heard), resources
+            request.recipe, made, second, sorted(audio_ids), resources
         )
     backbone = bundles.write(
         request.run_folder / "backbone",
@@ -114,7 +114,7 @@ def _open_teacher(model: str, home: Path) -> Bundle:
 
 
 def _music(request: TrainRequest, resources: Resources) -> Workflow[list[str]]:
-    """Files to hear without looking at labels."""
+    """Files to distil on; labels are not used."""
     if not request.unlabelled:
         yield Note(
             "no unlabelled music is given: the backbone is distilled on the labelled music, without"
@@ -141,7 +141,7 @@ def _key(teacher: Bundle, request: TrainRequest, music: Sequence[str]) -> str:
 def _distil(
     request: TrainRequest, teacher: Bundle, store: FeatureStore, music: Sequence[str], folder: Path
 ) -> Workflow[Bundle]:
-    """Look at the teacher, write the lean network, compare the two on other music."""
+    """Observe the teacher, write the lean network, compare the two on other music."""
     from earmark.models.foreign.lean import lean
 
     config, seed = request.recipe.distil, request.recipe.seed
@@ -154,7 +154,7 @@ def _distil(
             "give folders with more music by --unlabelled: hundreds of tracks of all kinds",
         )
     drawn = _drawn(store, learned, config.n_slices, seed)
-    found = yield from _looked_at(teacher, store, drawn)
+    found = yield from _observed(teacher, store, drawn)
     made = lean(teacher.network, found, config.clip)
     compared = _drawn(store, held_out, -(-config.n_slices // _HELD_OUT), seed)
     matched = yield from _compared(teacher, made, config.clip, store, compared)
@@ -194,13 +194,13 @@ def _drawn(store: FeatureStore, tracks: Sequence[str], n: int, seed: int) -> lis
     return [rows[i] for i in sample([""] * len(rows), owners, n, seed)]
 
 
-def _looked_at(teacher: Bundle, store: FeatureStore, numbers: Sequence[int]) -> Workflow[Survey]:
+def _observed(teacher: Bundle, store: FeatureStore, numbers: Sequence[int]) -> Workflow[Survey]:
     from earmark.models.foreign.survey import Surveyor
 
     surveyor = Surveyor(teacher.network)
     for start in range(0, len(numbers), _BATCH):
         yield Progress("distilling", start, len(numbers))
-        surveyor.hear(store.read(numbers[start : start + _BATCH]))
+        surveyor.add(store.read(numbers[start : start + _BATCH]))
     yield Progress("distilling", len(numbers), len(numbers))
     return surveyor.found()
 

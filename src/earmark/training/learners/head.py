@@ -50,12 +50,12 @@ def learn(
 ) -> Workflow[TrainReport]:
     """Learn genres from a backbone's embeddings of labelled tracks, and write a bundle.
 
-    The backbone says what is listened to and how. Its embeddings are kept in `data_dir`; the next
-    head on the same backbone listens only to what is new.
+    The backbone says what is listened to and how. Its embeddings are kept in Earmark's home; the
+    next head on the same backbone listens only to what is new.
 
     Parameters
     ----------
-    request, resources, n_workers, time_limit_s
+    request, resources
         As in `earmark.training.train.train`.
     backbone : Bundle, optional
         By default the one that the request's recipe names.
@@ -72,8 +72,8 @@ def learn(
     if backbone is None:
         backbone = open_backbone(request.recipe.head.backbone, resources.home)
     with resources.embeddings(backbone) as store:
-        heard = yield from assemble(request.labels, resources, store)
-        learning_set = yield from usable(heard, store)
+        assembled = yield from assemble(request.labels, resources, store)
+        learning_set = yield from usable(assembled, store)
         run_folder.write_settings(request.run_folder, request, learning_set)
         music = yield from music_output(request, backbone, store, learning_set, resources)
         return (yield from _learn(request, backbone, store, learning_set, music))
@@ -89,7 +89,7 @@ def learnable(store: EmbeddingStore, examples: Sequence[Example]) -> Tracks:
 
 
 def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[LearningSet]:
-    """The learning set without tracks that the backbone has no numbers for.
+    """The learning set without tracks that have no embedding.
 
     Raises
     ------
@@ -130,8 +130,8 @@ def _learn(
     held_out = choose_c(data, groups[: len(train)], n_classes, _FOLDS, seed)
     c = held_out.c if held_out else DEFAULT_C
     head = fit_head(data, n_classes, c, held_out.distances if held_out else None)
-    # What has been chosen by the validation tracks serves a head that knows them, too: it has heard
-    # a quarter more music, and is about as sure of itself.
+    # What has been chosen by the validation tracks also suits a head that has learned from them: it
+    # has a quarter more music to learn from, and is about as sure of itself.
     data = learnable(store, (*train, *valid))
     usual = usual_distances(data, groups, n_classes, _FOLDS, seed) if held_out else None
     whole = fit_head(data, n_classes, c, usual)
@@ -162,8 +162,8 @@ def _learn(
 def _by_heads(head: Head, music: MusicOutput, store: EmbeddingStore) -> OutputsOf:
     def outputs_of(examples: Sequence[Example]) -> list[Outputs]:
         return [
-            Outputs(head.logits(heard), music.head.logits(heard) if music.head else None)
-            for heard in map(store.embeddings, spans(store, examples))
+            Outputs(head.logits(slices), music.head.logits(slices) if music.head else None)
+            for slices in map(store.embeddings, spans(store, examples))
         ]
 
     return outputs_of
@@ -210,7 +210,7 @@ def _by_c(values: Mapping[float, float]) -> dict[str, float]:
 def _with_backbone_data(
     meta: BundleMeta, backbone: Bundle, learning_set: LearningSet
 ) -> Workflow[BundleMeta]:
-    """Add to what the head has learned from what its backbone has: neither is new to it.
+    """Add what the backbone has learned from to what the head has: neither is new to the model.
 
     ``backbone_leak`` says what makes the scores too good, if anything does; ``backbone_known``
     whether the backbone says what it has learned from; ``backbone_learned`` what that is.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,51 +13,28 @@ from numpy.typing import NDArray
 
 from earmark.datasets import grouped_folds
 from earmark.errors import DataError
-from earmark.evaluation.music import evaluate
+from earmark.evaluation.detection import evaluate_music
 from earmark.events import Note, Workflow, run
-from earmark.inference.batch import files_below, fill, with_embeddings
+from earmark.inference.batch import fill, with_embeddings
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
 from earmark.pool import Workers
 from earmark.session import Resources
 from earmark.training.learning_set import LearningSet
 from earmark.training.provenance import short_hash
+from earmark.training.request import TrainRequest
+from earmark.training.sounds import GIVE_MORE, MIN_FOLDERS, MIN_SOUNDS, Sound, find_sounds
 
 if TYPE_CHECKING:
     from earmark.models.classical.head import Head, Tracks
-    from earmark.training.request import TrainRequest
 
-MIN_SOUNDS = 20
-"""Fewer do not say what is no music."""
-
-_GIVE_MORE = "give more of them by --not-music: speech, noises, all that is not to get a genre"
 # One part in so many of the sounds is not learned from, but measured on.
-_PARTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A file without a genre.
-
-    Attributes
-    ----------
-    path : str
-    kind : str
-        Name of the folder that was given.
-    group : str
-        What is alike: the folder that the file is in; the file itself where there are few folders.
-    audio_id : str
-    """
-
-    path: str
-    kind: str
-    group: str
-    audio_id: str = ""
+_PARTS = MIN_FOLDERS
 
 
 @dataclass(frozen=True, slots=True)
 class MusicOutput:
-    """What tells music from other sounds, if anything does.
+    """The part of a model that tells music from other sounds, if it has one.
 
     Attributes
     ----------
@@ -98,7 +74,7 @@ def music_output(
         taken = {k: v for k, v in backbone.meta.data.items() if k.startswith("not_music")}
         return MusicOutput(read_music(backbone), taken)
     labelled = {e.audio_id for e in learning_set.examples}
-    others = yield from _heard(request.not_music, store, labelled, resources.workers)
+    others = yield from _embedded(request.not_music, store, labelled, resources.workers)
     if len(others) < MIN_SOUNDS:
         n_given = len(run(find_sounds(request.not_music)))
         n_useless = n_given - len(others)
@@ -106,67 +82,30 @@ def music_output(
             f"{n_given} sounds that are no music were given, of which {n_useless} cannot be used"
             " (they cannot be heard, are copies of others, or are among the labelled music):"
             f" {len(others)} are left, {MIN_SOUNDS} are needed",
-            _GIVE_MORE,
+            GIVE_MORE,
         )
     known = labelled | {sound.audio_id for sound in others}
-    more = yield from _heard(request.unlabelled, store, known, resources.workers)
+    more = yield from _embedded(request.unlabelled, store, known, resources.workers)
     return (yield from _learned(request, store, learning_set, others, more))
 
 
-def check_sounds(roots: Sequence[str]) -> None:
-    """Refuse too few sounds before listening rather than after.
-
-    Raises
-    ------
-    DataError
-        If there are folders, and too few files below them.
-    LibraryError
-        If a folder cannot be read.
-    """
-    n_given = len(run(find_sounds(roots)))
-    if roots and n_given < MIN_SOUNDS:
-        raise DataError(
-            f"{n_given} sounds that are no music were given ({', '.join(roots)}), {MIN_SOUNDS} are"
-            " needed",
-            _GIVE_MORE,
-        )
-
-
-def find_sounds(roots: Iterable[str]) -> Workflow[list[Sound]]:
-    """Files below folders.
-
-    Raises
-    ------
-    LibraryError
-        If a folder cannot be read.
-    """
-    sounds: dict[str, Sound] = {}
-    below = yield from files_below(roots)
-    for root, paths in below.items():
-        folders = {str(Path(path).parent) for path in paths}
-        for path in paths:
-            group = str(Path(path).parent) if len(folders) >= _PARTS else path
-            sounds.setdefault(path, Sound(path, Path(root).resolve().name, group))
-    return list(sounds.values())
-
-
-def _heard(
+def _embedded(
     roots: Sequence[str],
     store: EmbeddingStore,
     known: set[str],
     workers: Workers,
 ) -> Workflow[list[Sound]]:
-    """Sounds with numbers in `store`, each recording once, without those that are `known`."""
+    """Sounds with embeddings in `store`, each recording once, without those that are `known`."""
     if not roots:
         return []
     sounds = yield from find_sounds(roots)
-    heard = yield from fill(store, [s.path for s in sounds], workers)
+    audio_ids = yield from fill(store, [s.path for s in sounds], workers)
     first: dict[str, Sound] = {}
     for sound in sounds:
-        name = heard.get(sound.path, "")
+        name = audio_ids.get(sound.path, "")
         if name and name not in known:
             first.setdefault(name, dataclasses.replace(sound, audio_id=name))
-    n_known = len({name for name in heard.values() if name in known})
+    n_known = len({name for name in audio_ids.values() if name in known})
     if n_known:
         yield Note(
             f"{n_known} recordings below {', '.join(roots)} are left out: they are among the"
@@ -199,7 +138,7 @@ def _learned(
     made = fit_music(data, [sound.group for sound in (*music, *learned)], seed=seed)
     odds = track_odds(_tracks(store, [*test, *tested]), made.head)
     groups = [sound.group for sound in (*test, *tested)]
-    scores = evaluate(odds[: len(test)], odds[len(test) :], groups)
+    scores = evaluate_music(odds[: len(test)], odds[len(test) :], groups)
     facts = {
         "n_music": len(music),
         "n_sounds": len(learned),

@@ -35,7 +35,7 @@ def check_network(recipe: TrainingRecipe, hardware: Hardware) -> None:
     """The same, of a recipe's network."""
     extras.require(
         "train",
-        "earmark.evaluation.plots.base",
+        "earmark.evaluation.plots.scores",
         "earmark.models.classical.stacker",
         "earmark.training.torch.export",
         "earmark.training.torch.fit",

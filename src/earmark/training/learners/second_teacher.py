@@ -1,6 +1,6 @@
-"""A second teacher for a backbone: what it says of unlabelled music, told from the first features.
+"""A second teacher for a backbone: its embedding is predicted from the first one's features.
 
-Both listen to the same stretches of the same tracks. See `earmark.training.torch.imitation`.
+Both listen to the same stretches of unlabelled tracks. See `earmark.training.torch.imitation`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 _FORMAT = 2
 # One of so many tracks is left out, to measure by.
 _HELD_OUT = 8
-# Of fewer slices there is no variance, neither to learn nor to tell.
+# Fewer slices have no variance, neither to learn from nor to measure by.
 _FEWEST = 2
 
 
 def second_teacher(recipe: TrainingRecipe, home: Path) -> Bundle | None:
-    """The one that the recipe names, if any; what it takes is missed before anything is heard.
+    """The second teacher of the recipe, if it names one; fails before any listening.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def open_teacher(model: str, home: Path, called: str, hint: str) -> Bundle:
 
 
 def described(teacher: Bundle) -> dict[str, Any]:
-    """What ``model.json`` says of a teacher, but for what it has learned from."""
+    """A teacher's entry in ``model.json``, without what it has learned from."""
     left_out = ("learned", "backbone_learned")
     about = {key: value for key, value in teacher.meta.data.items() if key not in left_out}
     return {"name": teacher.meta.name, "licence": teacher.meta.licence, "data": about}
@@ -90,7 +90,7 @@ def with_second_teacher(
     paths: Sequence[str],
     resources: Resources,
 ) -> Workflow[Bundle]:
-    """The backbone with more features: what they tell of a second teacher's embedding.
+    """The backbone with more features, which predict a second teacher's embedding.
 
     Parameters
     ----------
@@ -100,14 +100,13 @@ def with_second_teacher(
     teacher : Bundle
     paths : sequence of str
         Unlabelled music.
-    data_dir : Path
-        What was heard, and what was made of it, is kept there and not made again.
-    n_workers, time_limit_s
+    resources : Resources
+        Embeddings, and the backbone made from them, are kept in its home and not made again.
 
     Raises
     ------
     DataError
-        If too little of the music can be heard by both.
+        If too little of the music has embeddings by both.
     """
     from earmark.models.onnx.extension import extend
 
@@ -118,8 +117,8 @@ def with_second_teacher(
         resources.embeddings(backbone.listening(excerpts)) as mine,
         resources.embeddings(teacher.listening(excerpts)) as theirs,
     ):
-        heard = yield from fill(mine, paths, resources.workers)
-        by_both = yield from fill(theirs, sorted(heard), resources.workers)
+        listened = yield from fill(mine, paths, resources.workers)
+        by_both = yield from fill(theirs, sorted(listened), resources.workers)
         names = sorted(set(by_both.values()))
         made = resources.home / "distilled" / _key(recipe, backbone, teacher, names)
         if (made / bundles.META_NAME).is_file():
@@ -186,8 +185,8 @@ def _learn(
             "give folders with more music by --unlabelled: hundreds of tracks of all kinds",
         )
     embeddings = mine.embeddings(np.concatenate([rows for rows, _ in places]))
-    answers = theirs.embeddings(np.concatenate([rows for _, rows in places]))
-    learned = imitate(embeddings, answers, held_out, recipe.imitation, recipe.seed)
+    targets = theirs.embeddings(np.concatenate([rows for _, rows in places]))
+    learned = imitate(embeddings, targets, held_out, recipe.imitation, recipe.seed)
     return learned, {
         "n_tracks": int(np.sum(~chosen)),
         "n_slices": int(np.sum(~held_out)),
@@ -199,8 +198,8 @@ def _learn(
 def _aligned(
     mine: EmbeddingStore, theirs: EmbeddingStore, names: Sequence[str]
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """For each track that both have heard, rows of its slices, and of those of the teacher's that
-    start nearest."""
+    """For each track with embeddings by both, rows of its slices, and of those of the teacher's
+    that start nearest."""
     places = []
     for spans, starts, other_spans, other_starts in zip(
         mine.locate(names),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark import extras
-from earmark.decision.calibration import softmax
+from earmark.decision.calibration import Outputs
 from earmark.errors import DataError
 from earmark.evaluation.scores import score
 from earmark.events import Note, Progress, Workflow
@@ -36,7 +36,7 @@ _TABLE = "estimators.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class _Learner:
+class _Fitted:
     """An estimator at its best setting, learned from the whole training part."""
 
     found: Found
@@ -114,18 +114,20 @@ def _learn(
     groups = np.repeat([e.group for e in train], n_slices)
     fold = yield from _deal(reference, groups, request.recipe.summary.folds, request.recipe.seed)
     searched = yield from _search(request, X, reference, fold)
-    learners = [
+    estimators = [
         _measured(found, X, reference, request.recipe.seed, standardise, store, learning_set)
         for found in searched
     ]
-    learners.sort(key=lambda learner: learner.found.macro_f1, reverse=True)
-    chosen = _chosen(learners, request.recipe.summary)
-    yield Note(_describe(learners, chosen, len(train)))
+    estimators.sort(key=lambda estimator: estimator.found.macro_f1, reverse=True)
+    chosen = _chosen(estimators, request.recipe.summary)
+    yield Note(_describe(estimators, chosen, len(train)))
     network = export(chosen.fitted, standardise, len(learning_set.labels), levels[:_PROOF])
     course = {
         "estimator": {"name": chosen.found.name, "params": chosen.found.params},
-        "estimators": [learner.row for learner in learners],
-        "seconds": round(sum(learner.found.seconds + learner.fit_s for learner in learners), 1),
+        "estimators": [estimator.row for estimator in estimators],
+        "seconds": round(
+            sum(estimator.found.seconds + estimator.fit_s for estimator in estimators), 1
+        ),
     }
     meta = draft(request, learning_set, request.recipe.listen, course)
     run_dir = request.run_folder
@@ -139,7 +141,7 @@ def _learn(
         target_precision=request.target_precision,
     )
     run_folder.write_results(run_dir, scores, learning_set)
-    _write_table(run_dir, learners)
+    _write_table(run_dir, estimators)
     return TrainReport(bundle, scores.summary, scores.counts, run_dir, interrupted=False)
 
 
@@ -201,7 +203,7 @@ def _measured(
     standardise: Standardisation,
     store: FeatureStore,
     learning_set: LearningSet,
-) -> _Learner:
+) -> _Fitted:
     """Learn from the training part, measure on the test part, which decides nothing."""
     from earmark.models.classical.summary import fit, log_proba
 
@@ -210,26 +212,27 @@ def _measured(
     fit_s = time.monotonic() - started
     test = learning_set.part("test")
     probas = [
-        softmax(log_proba(fitted, standardise(_levels(store, [example])))) for example in test
+        Outputs(log_proba(fitted, standardise(_levels(store, [example])))).proba()
+        for example in test
     ]
     genres, groups = [e.genre for e in test], [e.group for e in test]
     on_test = score(probas, genres, groups, learning_set.labels, VoteConfig()).summary
-    return _Learner(found, fitted, fit_s, on_test)
+    return _Fitted(found, fitted, fit_s, on_test)
 
 
-def _chosen(learners: Sequence[_Learner], config: SummaryConfig) -> _Learner:
+def _chosen(estimators: Sequence[_Fitted], config: SummaryConfig) -> _Fitted:
     """The one that the recipe names, or the first."""
-    named = [learner for learner in learners if learner.found.name == config.estimator]
-    return named[0] if named else learners[0]
+    named = [estimator for estimator in estimators if estimator.found.name == config.estimator]
+    return named[0] if named else estimators[0]
 
 
-def _describe(learners: Sequence[_Learner], chosen: _Learner, n_tracks: int) -> str:
+def _describe(estimators: Sequence[_Fitted], chosen: _Fitted, n_tracks: int) -> str:
     lines = [
-        f"{len(learners)} estimators learned from {n_tracks} tracks; accuracy and macro-F1 when"
+        f"{len(estimators)} estimators learned from {n_tracks} tracks; accuracy and macro-F1 when"
         " artists are left out of training, and on test tracks:"
     ]
-    for learner in learners:
-        row = learner.row
+    for estimator in estimators:
+        row = estimator.row
         lines.append(
             f"  {row['estimator']:9}"
             f" {row['left_out_accuracy']:6.1%} {row['left_out_macro_f1']:6.1%}"
@@ -238,11 +241,11 @@ def _describe(learners: Sequence[_Learner], chosen: _Learner, n_tracks: int) -> 
     return "\n".join([*lines, f"the model is {chosen.found.name}"])
 
 
-def _write_table(run_dir: Path, learners: Sequence[_Learner]) -> None:
+def _write_table(run_dir: Path, estimators: Sequence[_Fitted]) -> None:
     with (
         run_folder.writing_to(run_dir),
         (run_dir / _TABLE).open("w", newline="", encoding="utf-8") as file,
     ):
-        table = csv.DictWriter(file, list(learners[0].row))
+        table = csv.DictWriter(file, list(estimators[0].row))
         table.writeheader()
-        table.writerows(learner.row for learner in learners)
+        table.writerows(estimator.row for estimator in estimators)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +13,8 @@ from earmark.models.bundle import BundleMeta
 from earmark.training.finish import OutputsOf, slice_temperature
 from earmark.training.learning_set import LearningSet
 from earmark.training.provenance import course
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.request import TrainRequest
-
-if TYPE_CHECKING:
-    from earmark.training.recipes.recipe import TrainingRecipe
 
 
 def check(recipe: TrainingRecipe) -> None:
@@ -33,8 +30,8 @@ def with_track_network(
 ) -> Workflow[tuple[BundleMeta, bool]]:
     """`meta` with a network over tracks by which it votes; as it is where the vote is another.
 
-    The network learns from what the model says of its own training tracks, of which it is surer
-    than of others; validation tracks, which it has not learned from, say when to stop.
+    The network learns from the model's predictions for its own training tracks, of which it is
+    surer than of others; validation tracks, which it has not learned from, say when to stop.
 
     Returns
     -------

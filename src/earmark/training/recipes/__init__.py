@@ -25,7 +25,7 @@ def load(name_or_path: str) -> TrainingRecipe:
     Raises
     ------
     ConfigError
-        If there is none of that name, or the file cannot be read or says what makes no sense.
+        If there is none of that name, or the file cannot be read or makes no sense.
     """
     if name_or_path.endswith(".toml"):
         path = Path(name_or_path)

@@ -7,7 +7,7 @@ from typing import Any
 from earmark.training.recipes.recipe import TrainingRecipe
 
 QUICK_TRACKS = 18
-"""Tracks that a smoke run draws unless told otherwise."""
+"""Tracks that a smoke run draws by default."""
 
 _QUICK_S = 7.0
 _WHERE = "command line"

@@ -1,4 +1,4 @@
-"""Checks of what a recipe file says, each a `ConfigError` that names the place."""
+"""Checks of the values in a recipe file; each raises a `ConfigError` that names the place."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ decide about a track (``[vote]``, ``[track]``), which of its values are worth tr
 A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that;
 one of ``kind = "distilled"`` first makes that backbone of other models and has ``[distil]`` and
 ``[imitation]``;
-one of ``kind = "summary"`` hears statistics of excerpts and has ``[summary]``.
+one of ``kind = "summary"`` takes statistics of excerpts and has ``[summary]``.
 What a file leaves out has the default of the section's class.
 """
 
@@ -21,10 +21,10 @@ from typing import Any, Literal, Self, get_type_hints
 
 from earmark import features
 from earmark.errors import BundleError, ConfigError
+from earmark.evaluation.paper import PaperConfig, check_paper
 from earmark.features.listen import check_slices
 from earmark.training.recipes import toml
 from earmark.training.recipes.checks import UNBOUNDED, check_keys, check_table, check_value
-from earmark.training.recipes.paper import PaperConfig, check_paper
 from earmark.training.recipes.settings import (
     AugmentConfig,
     DistilConfig,
@@ -145,7 +145,7 @@ class TrainingRecipe:
 
     @property
     def listen(self) -> ListenConfig:
-        """What is listened to and how; for a head, distilled or not, the backbone says so."""
+        """What is listened to and how; of a head, distilled or not, that is its backbone's."""
         return ListenConfig(self.excerpts, self.features, self.slices)
 
     @classmethod
@@ -211,7 +211,7 @@ class TrainingRecipe:
         return values
 
     def to_toml(self) -> str:
-        """Text of a recipe file that says the same."""
+        """Text of a recipe file with the same contents."""
         return toml.dumps(self.to_dict())
 
     def replaced(self, changes: Mapping[str, Any], where: str) -> Self:

@@ -1,7 +1,7 @@
-"""What a training run can be told, section by section.
+"""What can be set for a training run, section by section.
 
 Each ``…Config`` is a section of a recipe (see `earmark.training.recipes.recipe`). Bounds stand
-beside the defaults, so that a recipe file with a value out of them is refused when it is read.
+beside the defaults, so that a recipe file with a value outside them is refused when it is read.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class DistilConfig(Recipe):
 
 @dataclass(frozen=True, slots=True)
 class ImitationConfig(Recipe):
-    """What a second teacher says, learned from a lean backbone's features and put behind them.
+    """A second teacher's embedding, predicted from a lean backbone's and appended to it.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ class SummaryConfig(Recipe):
 class TrackConfig(Recipe):
     """A network over the slices of a track, learned where ``[vote]`` has ``mode = "network"``.
 
-    It learns from what the trained model says of the slices of its own training tracks.
+    It learns from the trained model's predictions for the slices of its training tracks.
 
     Attributes
     ----------

@@ -106,7 +106,7 @@ def shift_pitch(X: Tensor, semitones: NDArray[np.float64], config: FeatureConfig
     """Move each slice along the frequency axis to where a transposition would bring it.
 
     A bin takes the level (interpolated linearly) from where the frequency lies that transposing
-    brings to its centre; beyond the ends of the axis, where nothing was heard, from the last bin.
+    brings to its centre; beyond the ends of the axis, where there are no bins, from the last bin.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def add_noise(X: Tensor, noise: Tensor, snr_db: NDArray[np.float64], step_db: fl
 
 
 def _noises(config: FeatureConfig, n_frames: int) -> Tensor:
-    """White and pink noise as the front end hears them: power (2, n_bins, ≥ n_frames)."""
+    """White and pink noise as the front end gives them: power (2, n_bins, ≥ n_frames)."""
     rng = np.random.default_rng(0)
     n = max(int(_NOISE_S * config.sr), (n_frames + 1) * config.hop_length)
     spectrum = np.fft.rfft(rng.standard_normal(n))

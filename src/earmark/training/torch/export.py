@@ -1,4 +1,4 @@
-"""From a trained torch network to ONNX, proven to answer alike."""
+"""From a trained torch network to ONNX, proven to give the same logits."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def track_to_onnx(network: nn.Module, n_classes: int) -> bytes:
         torch.onnx.export(
             network,
             (torch.full((1, n_classes, 3), 1 / n_classes),),
-            content,  # type: ignore[arg-type]  # it takes files too, though it does not say so
+            content,  # type: ignore[arg-type]  # its types omit files
             input_names=["proba"],
             output_names=["logits"],
             dynamic_axes={"proba": {2: "n_slices"}},

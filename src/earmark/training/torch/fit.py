@@ -77,7 +77,7 @@ def fit(
     Raises
     ------
     ConfigError
-        If the network cannot be built as the recipe says, or the hardware is not there.
+        If the network cannot be built from the recipe, or the hardware is not available.
     DataError
         If a part is empty, or the loss stops being finite.
     LibraryError
@@ -151,7 +151,7 @@ class _TrainState:
         return len(self.history) - best
 
     def resume(self) -> str:
-        """Go on from a checkpoint; what there is to say of it."""
+        """Continue from a checkpoint if there is one; a note for people, which may be empty."""
         saved = checkpoints.load_last(self.run_dir, self.fabric.device)
         if saved is None:
             return ""
@@ -195,9 +195,9 @@ class _TrainState:
         # Closed here rather than by the garbage collector, in whose calls a Ctrl-C gets lost.
         with closing(ahead(train.batches(size, order))) as batches:
             for step in range(n_steps):
-                asked = time.monotonic()
+                waited = time.monotonic()
                 X, wanted = next(batches)
-                wait_s += time.monotonic() - asked
+                wait_s += time.monotonic() - waited
                 lr = learning_rate(self.recipe.optimiser.lr, schedule, self.epoch + step / n_steps)
                 for group in self.optimiser.param_groups:
                     group["lr"] = lr
@@ -205,7 +205,7 @@ class _TrainState:
                 done = self.epoch * n_steps + step + 1
                 yield Progress("training", done, n_steps_in_all, f"epoch {self.epoch + 1}")
         self.optimiser.zero_grad()  # Gradients are as large as the network.
-        loss, accuracy = self.objective.judge(self.network, valid, self.fabric.device)
+        loss, accuracy = self.objective.evaluate(self.network, valid, self.fabric.device)
         train_loss, loss, accuracy = self.fabric.broadcast((total / n_steps, loss, accuracy))
         if not np.isfinite([train_loss, loss]).all():
             raise DataError("the loss is no longer a number", "lower the learning rate")

@@ -1,8 +1,8 @@
-"""What another model would say of a slice, told from a backbone's embedding of it.
+"""Another model's embedding of a slice, predicted from a backbone's.
 
 A perceptron with two hidden layers learns the other model's embedding, by squared error, on music
-without labels; what it says is then brought down to its principal components. The features that
-come out know some of what the other model knows and cost a few matrix products.
+without labels; its predictions are then reduced to their principal components. The resulting
+features hold some of what the other model knows and cost a few matrix products.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_linear_bn_eval
 from earmark.training.recipes.settings import ImitationConfig
 from earmark.types import FloatArray
 
-# Answers so many standard deviations away are outliers, which a squared error would learn little
+# Values so many standard deviations away are outliers, which a squared error would learn little
 # else from.
 _FARTHEST = 5.0
 # What hardly ever changes is not blown up.
@@ -37,8 +37,8 @@ class Imitation:
     ----------
     layers : tuple of (ndarray, ndarray)
         Weights (n_in, n_out) and bias (n_out,) of float32; all but the last are rectified. The
-        last one's answers have mean 0 and spread 1 over the music learned from; there are fewer
-        than were asked for where the other model has no more to say.
+        last one's outputs have mean 0 and spread 1 over the music learned from; there are fewer
+        than requested where the other model's embedding has no more components.
     r2 : float
         Share of the variance of the other model's standardised embedding that is explained, on
         tracks not learned from, before it is brought down to components.
@@ -58,7 +58,7 @@ class Imitation:
 
 def imitate(
     embeddings: FloatArray,
-    answers: FloatArray,
+    targets: FloatArray,
     held_out: NDArray[np.bool_],
     config: ImitationConfig,
     seed: int,
@@ -69,7 +69,7 @@ def imitate(
     ----------
     embeddings : ndarray, shape (n_slices, n_features)
         Of the backbone: standardised.
-    answers : ndarray, shape (n_slices, n_answers)
+    targets : ndarray, shape (n_slices, n_targets)
         The other model's embeddings of the same stretches of music.
     held_out : ndarray of bool, shape (n_slices,)
         Slices to measure by, whole tracks.
@@ -77,9 +77,9 @@ def imitate(
     seed : int
     """
     X = torch.from_numpy(np.ascontiguousarray(embeddings[~held_out]))
-    centre = answers[~held_out].mean(axis=0, dtype=np.float64)
-    spread = np.maximum(answers[~held_out].std(axis=0, dtype=np.float64), _SPREAD)
-    standardised = ((answers - centre) / spread).clip(-_FARTHEST, _FARTHEST).astype(np.float32)
+    centre = targets[~held_out].mean(axis=0, dtype=np.float64)
+    spread = np.maximum(targets[~held_out].std(axis=0, dtype=np.float64), _SPREAD)
+    standardised = ((targets - centre) / spread).clip(-_FARTHEST, _FARTHEST).astype(np.float32)
     wanted = torch.from_numpy(standardised[~held_out])
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -145,10 +145,10 @@ def _linear(layer: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     return weights, layer.bias.detach().double().numpy()
 
 
-def _components(answers: FloatArray, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean, and the largest principal components (n_answers, n at most), scaled to spread 1."""
-    mean = answers.mean(axis=0, dtype=np.float64)
-    rows = answers - mean
+def _components(targets: FloatArray, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean, and the largest principal components (n_targets, n at most), scaled to spread 1."""
+    mean = targets.mean(axis=0, dtype=np.float64)
+    rows = targets - mean
     values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
     largest = np.argsort(values)[::-1][:n]
     largest = largest[values[largest] >= _VARIANCE * values.max()]

@@ -1,4 +1,4 @@
-"""What a network is to say of slices: the loss to learn by, and how well it does on others."""
+"""What a network learns to predict: the loss, and how well it does on other tracks."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ class Genres:
     weights: Tensor
     label_smoothing: float
 
-    def loss(self, answers: Tensor, wanted: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, wanted: Tensor) -> Tensor:
         """Of logits (n, n_classes) and genres (n,)."""
         return nn.functional.cross_entropy(
-            answers, wanted, self.weights, label_smoothing=self.label_smoothing
+            logits, wanted, self.weights, label_smoothing=self.label_smoothing
         )
 
-    def judge(self, network: nn.Module, valid: Part, device: torch.device) -> tuple[float, float]:
+    def evaluate(
+        self, network: nn.Module, valid: Part, device: torch.device
+    ) -> tuple[float, float]:
         """Loss and accuracy over tracks, by the mean probability of their slices."""
         proba, reference = track_means(predict(network, valid, device), valid)
         hit = proba[np.arange(len(proba)), reference]
@@ -48,7 +50,7 @@ class Genres:
 def predict(network: nn.Module, part: Part, device: torch.device | None = None) -> FloatArray:
     """Probabilities (n_slices, n_classes) of the part's slices, in their order."""
     network.eval()
-    # Long slices in smaller batches: judging is not to take more memory than learning.
+    # Long slices in smaller batches: prediction must not take more memory than learning.
     size = max(1, min(_BATCH, _LEVELS // next(part.batches(1))[0].size))
     logits = [network(torch.from_numpy(X).to(device)) for X, _ in part.batches(size)]
     proba: FloatArray = torch.cat(logits).float().softmax(dim=1).cpu().numpy()

@@ -1,4 +1,4 @@
-"""What a model said about labelled tracks: what every score is computed from."""
+"""Predictions and decisions about labelled tracks, from which every score is computed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from earmark.types import FloatArray, VoteConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What a model said about labelled tracks, array by array in the same order.
+class TrackDecisions:
+    """Predictions and decisions about labelled tracks, array by array in the same order.
 
     Attributes
     ----------
@@ -92,6 +92,6 @@ class Judged:
         return {g for g, of in pairs if is_artist(g) and genre in (None, of)}
 
     def n_artist_unknown(self, paths: Sequence[str] = ()) -> int:
-        """Tracks whose artist is not known; by its path, one that was judged twice counts once."""
+        """Tracks whose artist is not known; paths that occur twice count once."""
         pairs = zip(paths or range(len(self.groups)), self.groups, strict=True)
         return len({name for name, group in pairs if not is_artist(group)})

@@ -1,54 +1,28 @@
-"""Pictures for run folders and reports; matplotlib lives here.
-
-Conventions: every function writes one PNG of 120 dpi to `path`. Colours are those of Okabe & Ito,
-which the colour-blind can tell apart; shape or hatching says the same once more.
-"""
+"""Pictures of how a model was trained and what it scores, for run folders and reports."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from earmark.evaluation.bootstrap import Score
 from earmark.evaluation.comparison import Comparison
+from earmark.evaluation.plots.figure import BLUE, GREY, ORANGE, as_shares, literal, save
 from earmark.evaluation.rejection import RiskCoverage
 from earmark.evaluation.reliability import Reliability
-
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#666666"
 
 # With more genres than this, counts in the cells of a confusion matrix cannot be read.
 _MAX_COUNTED = 30
 
-# Figures are made without pyplot: no global state, no display, nothing to close.
 
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    with warnings.catch_warnings():
-        # A script that the font lacks is drawn as boxes; no reason to complain in a terminal.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path, dpi=120)
-
-
-def literal(text: str, longest: int = 60) -> str:
-    """Text that matplotlib neither takes for a formula nor fails to draw."""
-    drawable = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    one_line = " ".join(drawable.split())
-    short = one_line if len(one_line) <= longest else one_line[: longest - 1] + "…"
-    return short.replace("$", r"\$")
-
-
-def loss_curves(path: Path, train: Sequence[float], valid: Sequence[float], best: int) -> None:
+def draw_loss_curves(path: Path, train: Sequence[float], valid: Sequence[float], best: int) -> None:
     """Draw loss by epoch (numbered from 1), the best one marked."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -61,7 +35,9 @@ def loss_curves(path: Path, train: Sequence[float], valid: Sequence[float], best
     save(figure, path)
 
 
-def confusion_matrix(path: Path, counts: NDArray[Any], labels: Sequence[str], title: str) -> None:
+def draw_confusion_matrix(
+    path: Path, counts: NDArray[Any], labels: Sequence[str], title: str
+) -> None:
     """Draw counts (n_classes, n_classes), or with one column more for "I don't know"."""
     n, n_columns = counts.shape
     names = [literal(label, longest=24) for label in labels]
@@ -82,7 +58,7 @@ def confusion_matrix(path: Path, counts: NDArray[Any], labels: Sequence[str], ti
     save(figure, path)
 
 
-def reliability(path: Path, curve: Reliability, title: str) -> None:
+def draw_reliability(path: Path, curve: Reliability, title: str) -> None:
     """Draw how often answers are right against how sure they claim to be."""
     figure = Figure(figsize=(5, 4.5), layout="constrained")
     axes = figure.add_subplot()
@@ -90,12 +66,12 @@ def reliability(path: Path, curve: Reliability, title: str) -> None:
     axes.plot(curve.confidence, curve.accuracy, color=BLUE, marker="o", label="this model")
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=literal(title))
     axes.set(xlabel="mean confidence", ylabel="share of right answers")
-    _as_shares(axes, x=True, y=True)
+    as_shares(axes, x=True, y=True)
     axes.legend(loc="upper left")
     save(figure, path)
 
 
-def risk_coverage(path: Path, curve: RiskCoverage, title: str) -> None:
+def draw_risk_coverage(path: Path, curve: RiskCoverage, title: str) -> None:
     """Draw the share of wrong answers against the share of tracks that are answered."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -103,12 +79,12 @@ def risk_coverage(path: Path, curve: RiskCoverage, title: str) -> None:
     axes.axhline(curve.risk[-1], color=GREY, linestyle=":", label="confidence that says nothing")
     axes.set(xlim=(0, 1), ylim=(0, max(0.1, 1.05 * curve.risk.max())), title=literal(title))
     axes.set(xlabel="tracks answered (coverage)", ylabel="wrong among them (risk)")
-    _as_shares(axes, x=True, y=True)
+    as_shares(axes, x=True, y=True)
     axes.legend(loc="best")
     save(figure, path)
 
 
-def genre_bars(path: Path, per_genre: Mapping[str, Mapping[str, Score]], title: str) -> None:
+def draw_genre_bars(path: Path, per_genre: Mapping[str, Mapping[str, Score]], title: str) -> None:
     """Draw precision and recall of every genre with their intervals, best F1 on top."""
     order = sorted(per_genre, key=lambda genre: np.nan_to_num(per_genre[genre]["f1"].value))
     names = [f"{literal(g, longest=24)} ({per_genre[g]['recall'].n})" for g in order]
@@ -135,12 +111,12 @@ def genre_bars(path: Path, per_genre: Mapping[str, Mapping[str, Score]], title: 
     axes.set_yticks(at, names)
     axes.set(xlim=(0, 1), title=literal(title))
     axes.margins(y=0.02)
-    _as_shares(axes, x=True)
+    as_shares(axes, x=True)
     figure.legend(loc="outside lower center", ncols=2)
     save(figure, path)
 
 
-def protocols(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None:
+def draw_protocols(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None:
     """Draw slice and track accuracy of the rows of `earmark.evaluation.results.compare`.
 
     Protocols that leak are hatched; a line marks what always giving the commonest genre gets.
@@ -166,7 +142,7 @@ def protocols(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None
     names = [_protocol_name(row, rows) for row in rows]
     axes.set_xticks(at, names)
     axes.set(ylim=(0, 1), ylabel="accuracy", title=literal(title))
-    _as_shares(axes, y=True)
+    as_shares(axes, y=True)
     keys = [
         Patch(facecolor=ORANGE, label="slices"),
         Patch(facecolor=BLUE, label="tracks"),
@@ -184,7 +160,7 @@ def _protocol_name(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) ->
     return "\n".join([*lines, "(leaks)"] if row["leak"] else lines)
 
 
-def gaps(path: Path, comparison: Comparison) -> None:
+def draw_gaps(path: Path, comparison: Comparison) -> None:
     """Draw each recipe's accuracy under the honest split and as its author split, with intervals.
 
     A line joins the two; a cross is the author's own figure. What is counted, tracks or slices, is
@@ -214,7 +190,7 @@ def gaps(path: Path, comparison: Comparison) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), xlabel="share right")
     axes.set_title("The same tracks, split honestly and as each author did")
-    _as_shares(axes, x=True)
+    as_shares(axes, x=True)
     keys = [
         Line2D([], [], color=BLUE, marker="o", linestyle="none", label="artists not heard before"),
         Line2D([], [], color=ORANGE, marker="s", linestyle="none", label="as its author split"),
@@ -230,11 +206,3 @@ def _with_whiskers(scores: Sequence[Score]) -> tuple[NDArray[Any], NDArray[Any]]
     ends = np.array([[score.low for score in scores], [score.high for score in scores]])
     distances = np.abs(np.maximum([values - ends[0], ends[1] - values], 0))
     return np.nan_to_num(values), np.nan_to_num(distances)
-
-
-def _as_shares(axes: Axes, *, x: bool = False, y: bool = False) -> None:
-    for axis, wanted in ((axes.xaxis, x), (axes.yaxis, y)):
-        if wanted:
-            axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-            axis.grid(color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)

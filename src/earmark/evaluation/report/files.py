@@ -1,4 +1,4 @@
-"""A report's files: the page, its pictures, and the numbers for other programs."""
+"""The files of a report: the page, its pictures, and the numbers for other programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from earmark import extras
 from earmark.errors import EarmarkError
 from earmark.evaluation.report.document import to_html, to_markdown
 from earmark.evaluation.report.prose import COMPARISON, compose, picture_file
-from earmark.evaluation.results import Evaluation, TrackAnswer, compare
+from earmark.evaluation.results import EvaluatedTrack, Evaluation, compare
 from earmark.version import __version__
 
 TRACKS = "tracks.csv"
@@ -76,7 +76,7 @@ def write_report(
 
 def _write_tracks(path: Path, evaluations: Sequence[Evaluation]) -> None:
     """One row a track and protocol, for spreadsheets: which tracks are wrong, and how wrong."""
-    columns = [f.name for f in dataclasses.fields(TrackAnswer)]
+    columns = [f.name for f in dataclasses.fields(EvaluatedTrack)]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file)
         table.writerow(["protocol", *columns])
@@ -88,7 +88,7 @@ def _write_tracks(path: Path, evaluations: Sequence[Evaluation]) -> None:
 
 def require_plots() -> None:
     """Fail (`MissingExtraError`) before hours of measuring rather than after."""
-    extras.require("head", "earmark.evaluation.plots.base")
+    extras.require("head", "earmark.evaluation.plots.scores")
 
 
 def to_json(evaluations: Sequence[Evaluation], title: str, command: str) -> dict[str, Any]:
@@ -104,25 +104,31 @@ def to_json(evaluations: Sequence[Evaluation], title: str, command: str) -> dict
 def _pictures(evaluations: Sequence[Evaluation]) -> dict[str, Callable[[Path], None]]:
     """How to draw each picture that the page shows, by its file's name."""
     require_plots()
-    from earmark.evaluation.plots import base as plots
+    from earmark.evaluation.plots import scores
 
     pictures: dict[str, Callable[[Path], None]] = {}
     if len(evaluations) > 1:
         pictures[COMPARISON] = partial(
-            plots.protocols, rows=compare(evaluations), title="Accuracy with 95 % intervals"
+            scores.draw_protocols, rows=compare(evaluations), title="Accuracy with 95 % intervals"
         )
     for number, result in enumerate(evaluations, start=1):
         title = f"{result.name}, {result.protocol}: {result.n_tracks} tracks"
         drawn = {
             "confusion": partial(
-                plots.confusion_matrix, counts=result.confusion, labels=result.labels, title=title
+                scores.draw_confusion_matrix,
+                counts=result.confusion,
+                labels=result.labels,
+                title=title,
             ),
             "answers": partial(
-                plots.confusion_matrix, counts=result.answers, labels=result.labels, title=title
+                scores.draw_confusion_matrix,
+                counts=result.answers,
+                labels=result.labels,
+                title=title,
             ),
-            "genres": partial(plots.genre_bars, per_genre=result.per_genre, title=title),
-            "reliability": partial(plots.reliability, curve=result.reliability, title=title),
-            "coverage": partial(plots.risk_coverage, curve=result.risk_coverage, title=title),
+            "genres": partial(scores.draw_genre_bars, per_genre=result.per_genre, title=title),
+            "reliability": partial(scores.draw_reliability, curve=result.reliability, title=title),
+            "coverage": partial(scores.draw_risk_coverage, curve=result.risk_coverage, title=title),
         }
         pictures |= {picture_file(number, what): draw for what, draw in drawn.items()}
     return pictures
