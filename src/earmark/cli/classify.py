@@ -14,6 +14,7 @@ from earmark.cli.console import cell, follow, out, shown
 
 if TYPE_CHECKING:
     from earmark.decision.result import Result
+    from earmark.events import FileSkipped
 
 
 def command(
@@ -51,7 +52,9 @@ def command(
     bundle = options.open_bundle(chosen)
     with options.open_resources(chosen) as resources:
         flow = classify(paths, bundle, options.vote_of(chosen, bundle), resources, remember=cache)
-        results, n_skipped = follow(flow, quiet=quiet)
+        # A table shows them, each with its reason; JSON and CSV go where nobody may look.
+        held: list[FileSkipped] | None = None if as_json or as_csv else []
+        results, n_skipped = follow(flow, quiet=quiet, held=held)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
         json.dump(to_dict(bundle, results), sys.stdout, indent=2)
