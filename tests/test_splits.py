@@ -16,7 +16,6 @@ from earmark.datasets import (
     join_groups,
     leaks,
     random_split,
-    split_by,
 )
 from earmark.errors import ConfigError, DataError
 
@@ -232,7 +231,7 @@ def test_protocols_keep_whole_what_they_say_and_leak_what_they_do_not() -> None:
     labels = [track.values[0] for track in tracks]
     found = {}
     for protocol in ("track-random", "album", "artist"):
-        parts = split_by(protocol, tracks, labels, fractions=(0.4, 0.2, 0.4), seed=1)
+        parts = grouped_split(groups_for(protocol, tracks), labels, (0.4, 0.2, 0.4), 1)
         found[protocol] = leaks(tracks, parts)
         assert set(parts) == set(PARTS)
     assert found["artist"] == []
@@ -263,7 +262,7 @@ def test_duplicates_never_straddle_a_split() -> None:
     pairs = [(0, 8), (9, 16)]
     for protocol in ("track-random", "album", "artist"):
         for seed in range(5):
-            parts = split_by(protocol, tracks, labels, seed=seed, pairs=pairs)
+            parts = grouped_split(groups_for(protocol, tracks, pairs), labels, seed=seed)
             assert all(parts[a] == parts[b] for a, b in pairs)
             assert not any("duplicates" in line for line in leaks(tracks, parts, pairs))
 

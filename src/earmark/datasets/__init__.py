@@ -10,7 +10,7 @@ from earmark.datasets.gtzan import read_gtzan
 from earmark.datasets.library import from_library
 from earmark.datasets.manifest import read_manifest
 from earmark.datasets.mir import read_mirdata
-from earmark.datasets.protocols import PROTOCOLS, SLICE_LEAK, Protocol, groups_for, leaks, split_by
+from earmark.datasets.protocols import PROTOCOLS, SLICE_LEAK, Protocol, groups_for, leaks
 from earmark.datasets.read import FROM_CATALOGUE, SOURCES, Collection, read
 from earmark.datasets.splits import (
     PARTS,
@@ -48,5 +48,4 @@ __all__ = [
     "read_gtzan",
     "read_manifest",
     "read_mirdata",
-    "split_by",
 ]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from earmark.datasets.splits import grouped_split, join_groups
+from earmark.datasets.splits import join_groups
 from earmark.datasets.tracks import GroupBy, LabelledTrack
 from earmark.errors import ConfigError
 
@@ -52,25 +52,6 @@ def groups_for(
             f"no protocol {protocol!r} for tracks", f"known are: {', '.join(_GROUP_BY)}"
         )
     return join_groups([track.group(_GROUP_BY[protocol]) for track in tracks], pairs)
-
-
-def split_by(
-    protocol: str,
-    tracks: Sequence[LabelledTrack],
-    labels: Sequence[str],
-    *,
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
-    seed: int = 0,
-    pairs: Iterable[tuple[int, int]] = (),
-) -> list[str]:
-    """Part of each track under a protocol: `groups_for`, then `grouped_split`.
-
-    Raises
-    ------
-    ConfigError, DataError
-        As those do.
-    """
-    return grouped_split(groups_for(protocol, tracks, pairs), labels, fractions, seed)
 
 
 def leaks(

@@ -92,18 +92,6 @@ def accuracy(reference: Labels, estimated: Labels) -> float:
     return float((reference == estimated).mean())
 
 
-def precision_recall_f1(
-    reference: Labels, estimated: Labels, n_classes: int
-) -> tuple[Floats, Floats, Floats]:
-    """Per class, shape (n_classes,) each.
-
-    Precision is NaN where the class was never estimated, recall where it does not occur in
-    `reference`, F1 where neither.
-    """
-    tally = _tally(reference, estimated, n_classes)
-    return ratio(tally.hits, tally.n_estimated), ratio(tally.hits, tally.n_reference), _f1(tally)
-
-
 def macro_f1(reference: Labels, estimated: Labels, n_classes: int) -> float:
     """Mean F1 over the classes that occur in `reference`; one never estimated has F1 0."""
     return float(_macro_f1(_tally(reference, estimated, n_classes)))
@@ -117,11 +105,6 @@ def in_top_k(reference: Labels, proba: NDArray[Any], k: int) -> NDArray[np.bool_
     """
     ranked = np.argsort(-proba, axis=1, kind="stable")[:, :k]
     return np.asarray((ranked == reference[:, None]).any(axis=1))
-
-
-def top_k_accuracy(reference: Labels, proba: NDArray[Any], k: int = 2) -> float:
-    """Share of items whose reference is among the `k` likeliest classes."""
-    return float(in_top_k(reference, proba, k).mean())
 
 
 def share(hits: NDArray[np.bool_], groups: GroupNumbers, bootstrap: Bootstrap) -> Score:

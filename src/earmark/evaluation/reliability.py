@@ -70,20 +70,6 @@ def reliability_curve(
     return Reliability(np.bincount(bins, confidence) / n, np.bincount(bins, correct) / n, n)
 
 
-def expected_calibration_error(
-    confidence: NDArray[Any], correct: NDArray[np.bool_], n_bins: int = N_BINS
-) -> float:
-    """Mean over answers of |mean confidence − share of right answers| of their bin.
-
-    After Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, in bins of equally
-    many answers (Nixon et al. 2019). From few answers it comes out too large: see
-    `error_if_calibrated`.
-    """
-    curve = reliability_curve(confidence, correct, n_bins)
-    gaps = np.abs(curve.confidence - curve.accuracy)
-    return float((gaps * curve.n).sum() / curve.n.sum())
-
-
 def error_if_calibrated(
     confidence: NDArray[Any], n_bins: int = N_BINS, n_draws: int = 200, seed: int = 0
 ) -> float:
@@ -111,6 +97,11 @@ def evaluate(
     n_bins: int = N_BINS,
 ) -> dict[str, Score]:
     """``expected_calibration_error`` with its interval; the bins stay where they are.
+
+    The error is the mean over answers of |mean confidence − share of right answers| of their bin,
+    after Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, in bins of equally
+    many answers (Nixon et al. 2019). From few answers it comes out too large: see
+    `error_if_calibrated`.
 
     Noise can only add to a sum of absolute gaps, so a percentile interval lies too high and never
     reaches zero (it held the truth in none of 200 simulated runs of an honest model). Its lower
