@@ -116,7 +116,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_page_of_recipes_says_what_was_measured() -> None:
-    pytest.importorskip("matplotlib", reason="needs earmark[report]")
+    pytest.importorskip("matplotlib", reason="needs earmark[head]")
     if not (ROOT / "docs" / "recipes.json").exists():
         pytest.skip("the comparison has not been run yet: see docs/make_recipes.py")
     namespace = runpy.run_path(str(ROOT / "docs" / "make_recipes.py"))

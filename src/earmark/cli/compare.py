@@ -83,7 +83,7 @@ def command(
 ) -> None:
     """Train several recipes on the same tracks and put them side by side, honestly and not.
 
-    Needs earmark[report], and what the recipes need.
+    Needs earmark[head], and for networks earmark[train].
     """
     from earmark.datasets.splitting import SplitRequest
     from earmark.evaluation.report.comparison import complaints, write_comparison

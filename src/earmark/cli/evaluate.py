@@ -97,7 +97,7 @@ def command(
 ) -> None:
     """Measure a model on artists that it has not learned from, or a recipe by training it.
 
-    Needs earmark[report], and to train, what the recipe needs.
+    Needs earmark[head], and to train networks earmark[train].
     """
     from earmark.datasets.splitting import PRESCRIBED, SplitRequest
     from earmark.evaluation.report.report import require_plots, write_report

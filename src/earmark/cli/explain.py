@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Show what a model listens to: filters it has learned, tracks it is surest of, and why.
 
-    Examples are tracks by artists that it has not learned from. Needs earmark[report].
+    Examples are tracks by artists that it has not learned from. Needs earmark[head].
     """
     from earmark.models.saliency import parse_method
     from earmark.training.request import LabelRequest

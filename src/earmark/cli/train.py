@@ -15,7 +15,7 @@ from earmark.cli.console import follow, out, shown
 def command(
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DIR")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
-    recipe: learning.RecipeName = "cnn",
+    recipe: learning.RecipeName = "head",
     backbone: learning.Backbone = None,
     unlabelled: learning.Unlabelled = None,
     not_music: learning.NotMusic = None,
@@ -59,9 +59,9 @@ def command(
     config: options.Config = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Learn genres from labelled tracks; needs earmark[train], a head only earmark[head].
+    """Learn genres from labelled tracks, and write a model. Changes no music file.
 
-    Changes no music file.
+    Needs earmark[head], and for networks (--recipe cnn and the like) earmark[train].
     """
     from earmark.datasets.splitting import SplitRequest
     from earmark.training.recipes.settings import Hardware

@@ -42,7 +42,7 @@ def command(
     config: options.Config = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Search for better settings of a recipe; needs the extra tune. Changes no music file."""
+    """Search for better settings of a recipe; needs earmark[train]. Changes no music file."""
     from earmark.datasets.splitting import SplitRequest
     from earmark.training.recipes.settings import Hardware
     from earmark.training.request import LabelRequest
