@@ -20,7 +20,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[train,summary,features,tune,bench,web,dev]'
+	$(PIP) install -c constraints.txt -e '.[train,web,dev]'
 	touch $@ $(VENV)/.base
 
 # The page's sources are in web/; what they are built to is committed, so that only those who change

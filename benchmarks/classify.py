@@ -117,7 +117,7 @@ def decide_by_whole_file(path: str, classifier: Classifier) -> Decision:
     decibels = librosa.power_to_db(S, top_db=None).astype(np.float32)
     X, _ = cut(quantise(decibels, features), meta.listen.slices)
     proba = softmax(classifier.logits(X), meta.temperature)
-    return decide(proba, meta.labels, meta.vote)
+    return decide(proba.astype(np.float32), meta.labels, meta.vote)
 
 
 def cpu_ms(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs earmark[head]")
-pytest.importorskip("matplotlib", reason="needs earmark[report]")
+pytest.importorskip("matplotlib", reason="needs earmark[head]")
 
 from earmark.cli.train import measured_on
 from earmark.evaluation.decisions import TrackDecisions

@@ -133,7 +133,7 @@ def test_what_is_not_defined_is_left_blank() -> None:
 
 
 def test_files_of_a_comparison(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="needs earmark[report]")
+    pytest.importorskip("matplotlib", reason="needs earmark[head]")
     found = comparison(
         cell("a", "artist", 0.5),
         cell("a", "paper", 0.7),
@@ -156,7 +156,7 @@ def test_a_cell_of_an_earlier_version_is_read_on() -> None:
 
 
 def test_a_comparison_of_failures_has_no_picture(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="needs earmark[report]")
+    pytest.importorskip("matplotlib", reason="needs earmark[head]")
     found = comparison(Cell("broken", "artist", "artist", error="no"))
     page = write_comparison(tmp_path, found)
     assert "gaps.png" not in page.read_text(encoding="utf-8")

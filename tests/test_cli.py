@@ -64,6 +64,17 @@ def test_scan_of_a_sound_library_ends_well() -> None:
     assert earmark("scan", MUSIC).code == 0
 
 
+def test_it_runs_as_a_module_too() -> None:
+    program = [sys.executable, "-m", "earmark"]
+    for args, code, said in ((["--version"], 0, "earmark "), (["scan", "/no/such"], 1, "")):
+        done = subprocess.run([*program, *args], capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert done.stdout.startswith(said)
+    assert "/no/such" in done.stderr
+    usage = subprocess.run([*program, "scan", "-h"], capture_output=True, text=True, check=True)
+    assert "Usage: python -m earmark scan" in usage.stdout
+
+
 def test_scan_of_nothing_says_so() -> None:
     ran = earmark("scan", "/no/such/folder")
     assert ran.code == 1
@@ -106,11 +117,14 @@ def test_classify_csv_is_a_table_with_a_row_a_file(library: Path) -> None:
     assert rows[1]["error"]
 
 
-def test_classify_of_a_missing_file_lists_it_with_its_reason() -> None:
+def test_classify_names_an_unusable_file_once_with_its_reason() -> None:
     ran = earmark("classify", "/no/such.mp3")
     assert ran.code == 3
-    assert "/no/such.mp3" in ran.out
-    assert "skipped: /no/such.mp3: no such file" in ran.err
+    assert ran.out.count("/no/such.mp3") == 1
+    assert "no such file" in ran.out
+    assert ran.err == ""
+    # What a program reads may go where nobody looks.
+    assert "skipped: /no/such.mp3: no such file" in earmark("classify", "/no/such.mp3", "--csv").err
 
 
 def test_classify_asked_for_certainty_does_not_know(library: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
-pytest.importorskip("matplotlib", reason="needs earmark[eval]")
+pytest.importorskip("matplotlib", reason="needs earmark[head]")
 
 from earmark.datasets.splitting import SplitRequest
 from earmark.errors import DataError

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("matplotlib", reason="needs earmark[report]")
-pytest.importorskip("onnx", reason="needs earmark[report]")
+pytest.importorskip("matplotlib", reason="needs earmark[head]")
+pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.events import run
 from earmark.models import catalog

@@ -176,7 +176,7 @@ def test_detection_by_hand() -> None:
 
 @given(SCORES, SCORES)
 def test_detection_agrees_with_scikit_learn(known: list[int], unknown: list[int]) -> None:
-    sklearn = pytest.importorskip("sklearn.metrics", reason="needs earmark[train]")
+    sklearn = pytest.importorskip("sklearn.metrics", reason="needs earmark[head]")
     is_unknown = [0] * len(known) + [1] * len(unknown)
     expected = sklearn.roc_auc_score(is_unknown, known + unknown)
     assert detection.auroc(np.array(known), np.array(unknown)) == pytest.approx(expected)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("matplotlib", reason="needs earmark[train]")
+pytest.importorskip("matplotlib", reason="needs earmark[head]")
 
 from earmark.evaluation.bootstrap import Score
 from earmark.evaluation.plots import scores as plots

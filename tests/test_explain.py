@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-pytest.importorskip("onnx", reason="needs earmark[report]")
-pytest.importorskip("matplotlib", reason="needs earmark[report]")
+pytest.importorskip("onnx", reason="needs earmark[head]")
+pytest.importorskip("matplotlib", reason="needs earmark[head]")
 
 from onnx import TensorProto, helper, numpy_helper
 
@@ -176,7 +176,7 @@ def test_of_a_signal_it_is_the_stretch(method: saliency.Method, tmp_path: Path) 
 
 
 def test_of_statistics_it_is_each_by_itself(tmp_path: Path) -> None:
-    pytest.importorskip("librosa", reason="needs earmark[features]")
+    pytest.importorskip("librosa", reason="needs earmark[analysis]")
     config = FeatureConfig("summary")
     weights = np.zeros((2, 89, 1))
     weights[0, 17], weights[1, 40] = 5.0, 5.0

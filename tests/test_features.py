@@ -130,7 +130,7 @@ def test_a_missing_library_is_told_with_its_extra(
     if not features.FRONTENDS[name].needs:
         features.check(EXAMPLES[name])
         return
-    with pytest.raises(MissingExtraError, match=r"pip install .* '\.\[features\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install .* '\.\[analysis\]'"):
         features.check(EXAMPLES[name])
 
 

@@ -31,7 +31,7 @@ RECIPE = ListenConfig(ExcerptConfig(1, 12.0, 0.0), slices=BEAT)
 
 @pytest.fixture
 def librosa() -> None:
-    pytest.importorskip("librosa", reason="needs earmark[features]")
+    pytest.importorskip("librosa", reason="needs earmark[analysis]")
 
 
 def clicks(bpm: float, length_s: float = 12.0, first_s: float = 0.5) -> FloatArray:

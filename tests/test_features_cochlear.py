@@ -11,7 +11,7 @@ from earmark.errors import BundleError
 from earmark.features import axis, compute
 from tests.frontends import EXAMPLES, click, sine
 
-pytest.importorskip("numba", reason="needs earmark[features]")
+pytest.importorskip("numba", reason="needs earmark[analysis]")
 
 CONFIG = EXAMPLES["cochlear"]
 SR = CONFIG.sr

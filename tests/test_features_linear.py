@@ -18,7 +18,7 @@ SPARSE = FeatureConfig("linear", sr=44100, n_fft=256, hop_length=882, fmax=22050
 
 
 def test_agrees_with_librosa() -> None:
-    librosa = pytest.importorskip("librosa", reason="needs earmark[features]")
+    librosa = pytest.importorskip("librosa", reason="needs earmark[analysis]")
     y = synth("music", 2.0, CONFIG.sr, 1)[0]
     power = np.abs(librosa.stft(y, n_fft=1024, hop_length=256)) ** 2
     # The sum of the window is 512; a sine of full scale has half of that.

@@ -14,7 +14,7 @@ CONFIG = FeatureConfig("mfcc", n_fft=512, hop_length=512, n_mels=40, n_mfcc=13)
 
 
 def test_agrees_with_librosa() -> None:
-    librosa = pytest.importorskip("librosa", reason="needs earmark[features]")
+    librosa = pytest.importorskip("librosa", reason="needs earmark[analysis]")
     y = synth("music", 2.0, CONFIG.sr, 1)[0]
     power = librosa.feature.melspectrogram(
         y=y, sr=CONFIG.sr, n_fft=512, hop_length=512, n_mels=40, fmax=CONFIG.fmax

@@ -18,7 +18,7 @@ SR = 22050
 @pytest.fixture(params=["log-frequency", "wavelet"])
 def config(request: pytest.FixtureRequest) -> FeatureConfig:
     if request.param == "log-frequency":
-        pytest.importorskip("librosa", reason="needs earmark[features]")
+        pytest.importorskip("librosa", reason="needs earmark[analysis]")
     return EXAMPLES[request.param]
 
 
@@ -43,7 +43,7 @@ def test_an_octave_up_is_an_octave_of_bins_up(config: FeatureConfig) -> None:
 
 
 def test_constant_q_tells_notes_apart_and_wavelets_tell_times_apart() -> None:
-    pytest.importorskip("librosa", reason="needs earmark[features]")
+    pytest.importorskip("librosa", reason="needs earmark[analysis]")
     sharp, quick = EXAMPLES["log-frequency"], EXAMPLES["wavelet"]
     number = 24
     tone = sine(axis(sharp).values[number], SR)

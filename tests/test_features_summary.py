@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-pytest.importorskip("librosa", reason="needs earmark[features]")
+pytest.importorskip("librosa", reason="needs earmark[analysis]")
 
 from earmark import features
 from earmark.errors import BundleError

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
-pytest.importorskip("matplotlib", reason="needs earmark[report]")
+pytest.importorskip("matplotlib", reason="needs earmark[head]")
 
 from earmark.datasets.sample import draw_shots
 from earmark.errors import DataError

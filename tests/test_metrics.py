@@ -76,7 +76,7 @@ def test_macro_f1_leaves_out_a_class_that_does_not_occur() -> None:
 
 
 def test_scores_agree_with_scikit_learn() -> None:
-    sklearn = pytest.importorskip("sklearn.metrics", reason="needs earmark[train]")
+    sklearn = pytest.importorskip("sklearn.metrics", reason="needs earmark[head]")
     reference, proba, estimated = drawn(300, 5)
     expected = sklearn.precision_recall_fscore_support(reference, estimated)
     for ours, theirs in zip(of_classes(reference, estimated, 5), expected[:3], strict=True):

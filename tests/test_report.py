@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("matplotlib", reason="needs earmark[train]")
+pytest.importorskip("matplotlib", reason="needs earmark[head]")
 
 from earmark.errors import EarmarkError
 from earmark.evaluation.report.files import write_report

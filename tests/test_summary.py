@@ -15,9 +15,9 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-pytest.importorskip("sklearn", reason="needs earmark[summary]")
-pytest.importorskip("skl2onnx", reason="needs earmark[summary]")
-pytest.importorskip("librosa", reason="needs earmark[summary]")
+pytest.importorskip("sklearn", reason="needs earmark[head]")
+pytest.importorskip("skl2onnx", reason="needs earmark[head]")
+pytest.importorskip("librosa", reason="needs earmark[analysis]")
 
 from earmark.decision.calibration import softmax
 from earmark.errors import BundleError, ConfigError
@@ -209,7 +209,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("shared-home")
 
 
-# As where only earmark[summary] is installed.
+# As where earmark[head,analysis] is installed, but for the pictures.
 WITHOUT_TORCH = """
 import sys
 from importlib.machinery import PathFinder

@@ -178,9 +178,9 @@ def test_labels_by_folder_and_by_manifest(
         folder = root / ("Beat" if genre == "Rock" else genre.lower())
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number}.flac").symlink_to(track)
-    # By the default recipe, but for one epoch only.
-    default = (*COMMON, "--epochs", "1", "--batch-size", "8", "--quiet")
-    ran = earmark("train", root, "--labels", "folders", "--out", tmp_path / "a", *default)
+    # By a recipe that comes with Earmark, but for one epoch only.
+    short = ("--recipe", "cnn", *COMMON, "--epochs", "1", "--batch-size", "8", "--quiet")
+    ran = earmark("train", root, "--labels", "folders", "--out", tmp_path / "a", *short)
     assert ran.code == 0, ran.err
     assert bundle.load(tmp_path / "a").meta.labels == ("Beat", "Folk", "Jazz")
     recorded = bundle.load(tmp_path / "a").meta.training["recipe"]
@@ -328,6 +328,12 @@ def test_a_genre_asked_for_that_no_track_has_is_told(library: Path, tmp_path: Pa
     ran = earmark("train", library, "--out", tmp_path / "model", *only, *COMMON)
     assert ran.code == 1
     assert "none is of Rokc, which --only asks for" in ran.err
+
+
+def test_a_head_is_what_is_learned_by_default(library: Path, tmp_path: Path) -> None:
+    ran = earmark("train", library, "--out", tmp_path / "model", *COMMON, "--quiet")
+    assert ran.code == 3, ran.err
+    assert bundle.load(tmp_path / "model").meta.training["recipe"]["name"] == "head"
 
 
 def test_two_trainings_do_not_share_a_run_folder(library: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="needs earmark[train]")
-pytest.importorskip("optuna", reason="needs earmark[tune]")
+pytest.importorskip("optuna", reason="needs earmark[train]")
 
 from earmark.errors import ConfigError, LibraryError
 from earmark.events import Event, Note

@@ -25,6 +25,7 @@ from earmark.cli import (
     undo,
 )
 from earmark.cli.console import complain
+from earmark.cli.grouping import grouped
 from earmark.errors import ConfigError, EarmarkError, MissingExtraError
 
 app = typer.Typer(
@@ -72,7 +73,7 @@ _VERBS = (
     serve,
 )
 for verb in _VERBS:
-    app.command(verb.__name__.rpartition(".")[2])(verb.command)
+    app.command(verb.__name__.rpartition(".")[2])(grouped(verb.command))
 app.add_typer(models.app, name="models")
 
 

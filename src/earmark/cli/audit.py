@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def command(
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DIR")],
+    labels: learning.GenreChoice,
+    running: options.Running,
     model: Annotated[
         str | None,
         typer.Option(
@@ -39,51 +41,30 @@ def command(
             help="With --cv: folder or name of the model whose embeddings the heads learn from."
             " [default: the one that comes with Earmark]",
             metavar="MODEL",
+            hidden=True,
         ),
     ] = None,
-    labels: learning.Labels = "tags",
-    field: learning.Field = "genre",
-    meta: learning.Meta = None,
-    merge: learning.Merge = None,
-    mapping: learning.Mapping = None,
-    only: learning.Only = None,
-    min_tracks: learning.MinTracks = 10,
-    roll_up: learning.RollUp = False,
     top: Annotated[
         int, typer.Option(min=1, help="Tracks to show in the table; CSV and JSON have all.")
     ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
-    """List the labels that are likeliest to be wrong, and tracks of no use, with reasons.
+    """List the labels likeliest to be wrong, and tracks of no use, with reasons.
 
     Changes nothing. Needs earmark[head], unless a model judges.
     """
     from earmark.models import bundle, catalog
-    from earmark.training.request import LabelRequest
     from earmark.workflows.audit import AuditRequest, audit
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     if model is not None and (folds is not None or backbone is not None):
         raise typer.BadParameter("a --model judges without --cv and --backbone")
-    chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
+    chosen = options.settings(running)
     home = configuration.data_dir()
     request = AuditRequest(
-        labels=LabelRequest(
-            root=root,
-            source=labels,
-            merges=learning.read_merges(mapping, merge),
-            min_tracks=min_tracks,
-            roll_up=roll_up,
-            only=tuple(only or ()),
-            field=field,
-            meta=meta,
-        ),
+        labels=labels.request(root),
         n_folds=folds or 5,
         backbone=backbone or "",
         model=None if model is None else bundle.load(catalog.find(model, home)),
@@ -93,7 +74,7 @@ def command(
             request,
             resources,
         )
-        report, n_skipped = follow(flow, quiet=quiet)
+        report, n_skipped = follow(flow, quiet=running.quiet)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
         json.dump(_as_dict(report), sys.stdout, indent=2)

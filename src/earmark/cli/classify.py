@@ -14,44 +14,32 @@ from earmark.cli.console import cell, follow, out, shown
 
 if TYPE_CHECKING:
     from earmark.decision.result import Result
+    from earmark.events import FileSkipped
 
 
 def command(
     paths: Annotated[list[str], typer.Argument(help="Music files and folders.", metavar="PATH…")],
+    voting: options.Voting,
+    running: options.Running,
     model: options.Model = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
-    vote: options.Vote = None,
-    min_confidence: options.MinConfidence = None,
-    min_agreement: options.MinAgreement = None,
-    slice_confidence: options.SliceConfidence = None,
     cache: Annotated[
         bool, typer.Option(help="Remember what was heard, and do not listen to it again.")
     ] = True,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
     """Say the genre of files, or "?" where none is sure. Changes nothing."""
     from earmark.workflows.classify import classify, to_dict
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
-    chosen = options.settings(
-        config,
-        model=model,
-        vote=vote,
-        min_confidence=min_confidence,
-        min_agreement=min_agreement,
-        slice_confidence=slice_confidence,
-        workers=workers,
-        time_limit_s=time_limit,
-    )
+    chosen = options.settings(running, voting, model=model)
     bundle = options.open_bundle(chosen)
     with options.open_resources(chosen) as resources:
         flow = classify(paths, bundle, options.vote_of(chosen, bundle), resources, remember=cache)
-        results, n_skipped = follow(flow, quiet=quiet)
+        # A table shows them, each with its reason; JSON and CSV go where nobody may look.
+        held: list[FileSkipped] | None = None if as_json or as_csv else []
+        results, n_skipped = follow(flow, quiet=running.quiet, held=held)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
         json.dump(to_dict(bundle, results), sys.stdout, indent=2)

@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 
 def command(
+    labels: learning.Labels,
+    hardware: learning.OneDevice,
+    running: options.Running,
     root: Annotated[
         str | None, typer.Argument(help="Folder with labelled music.", metavar="DATA")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="The same, as an option.", metavar="DATA")
+        str | None, typer.Option(help="The same, as an option.", metavar="DATA", hidden=True)
     ] = None,
     recipes: Annotated[
         str,
-        typer.Option(
-            "--recipes", "-r", help="Names or TOML files, by comma; all: every named one."
-        ),
+        typer.Option("--recipes", "-r", help="Names or TOML files, by comma; all: every one."),
     ] = "all",
     protocol: Annotated[
         str,
@@ -51,21 +52,32 @@ def command(
             file_okay=False,
         ),
     ] = Path("earmark-comparison"),
-    labels: learning.Labels = "tags",
-    field: learning.Field = "genre",
-    meta: learning.Meta = None,
-    merge: learning.Merge = None,
-    mapping: learning.Mapping = None,
-    only: learning.Only = None,
-    min_tracks: learning.MinTracks = 10,
-    roll_up: learning.RollUp = False,
-    fingerprints: learning.Fingerprints = True,
-    max_tracks: Annotated[int, typer.Option(min=0, help="Draw so many tracks; 0: take all.")] = 0,
+    max_tracks: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Draw so many tracks; 0: take all.",
+            rich_help_panel=learning.LABELS,
+            hidden=True,
+        ),
+    ] = 0,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="At most so many, whatever the recipe says.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="At most so many, whatever the recipe says.",
+            rich_help_panel=learning.TRAINING,
+            hidden=True,
+        ),
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(min=1, help="At most so much, whatever the recipe says.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="At most so much, whatever the recipe says.",
+            rich_help_panel=learning.TRAINING,
+            hidden=True,
+        ),
     ] = None,
     quick: Annotated[
         bool,
@@ -74,43 +86,27 @@ def command(
         ),
     ] = False,
     seed: learning.Seed = None,
-    precision: learning.Precision = "32-true",
-    accelerator: learning.Accelerator = "auto",
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
-    """Train several recipes on the same tracks and put them side by side, honestly and not.
+    """Train recipes on the same tracks and put them side by side, honestly and not.
 
-    Needs earmark[report], and what the recipes need.
+    Needs earmark[head], and for networks earmark[train].
     """
     from earmark.datasets.splitting import SplitRequest
     from earmark.evaluation.report.comparison import complaints, write_comparison
     from earmark.evaluation.report.files import require_plots
     from earmark.training.recipes import names as named
     from earmark.training.recipes.caps import QUICK_TRACKS
-    from earmark.training.recipes.settings import Hardware
-    from earmark.training.request import LabelRequest
     from earmark.workflows.compare import CompareRequest, compare
 
     require_plots()
     if (root is None) == (data is None):
         raise ConfigError("give the folder with the music once", "as DATA or as --data")
-    chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
+    chosen = options.settings(running)
     names = dict.fromkeys(name.strip() for name in recipes.split(",") if name.strip())
     request = CompareRequest(
-        labels=LabelRequest(
-            root=root or data or "",
-            source=labels,
-            merges=learning.read_merges(mapping, merge),
-            min_tracks=min_tracks,
-            roll_up=roll_up,
-            only=tuple(only or ()),
-            field=field,
-            meta=meta,
+        labels=labels.request(
+            root or data or "",
             split=SplitRequest(seed=seed or 0),
-            fingerprints=fingerprints,
             max_tracks=max_tracks or (QUICK_TRACKS if quick else 0),
         ),
         out=report,
@@ -122,7 +118,7 @@ def command(
             dict.fromkeys(name.strip() for name in protocol.split(",") if name.strip())
         ),
         n_folds=folds or 0,
-        hardware=Hardware(accelerator, 1, precision),
+        hardware=hardware.chosen(),
     )
     with options.open_resources(chosen) as resources:
         flow = compare(
@@ -130,7 +126,7 @@ def command(
             resources,
             command=shlex.join(["earmark", *sys.argv[1:]]),
         )
-        found, n_skipped = follow(flow, quiet=quiet)
+        found, n_skipped = follow(flow, quiet=running.quiet)
     page = write_comparison(report, found)
     _print(found)
     for line in complaints(found):

@@ -20,21 +20,18 @@ if TYPE_CHECKING:
 
 def command(
     root: Annotated[str, typer.Argument(help="Music folder.", metavar="DIR")],
+    running: options.Running,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV table of pairs.")] = False,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
     """List files that hold the same recording, as copies, encodings or cuts. Changes nothing."""
     from earmark.workflows.duplicates import duplicates
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
-    chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
+    chosen = options.settings(running)
     with options.open_resources(chosen) as resources:
-        report, n_skipped = follow(duplicates(root, resources), quiet=quiet)
+        report, n_skipped = follow(duplicates(root, resources), quiet=running.quiet)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
         json.dump({"n_tracks": len(report.paths), "pairs": _rows(report)}, sys.stdout, indent=2)

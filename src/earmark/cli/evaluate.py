@@ -26,11 +26,15 @@ def command(
     model: Annotated[
         str,
         typer.Argument(
-            help="Model folder or name; with --cv or --protocol a recipe as well.",
+            help="Model folder or name; to train anew, a recipe.",
             metavar="MODEL",
         ),
     ],
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DATA")],
+    labels: learning.Labels,
+    passes: learning.Passes,
+    voting: options.Voting,
+    running: options.Running,
     folds: Annotated[
         int | None,
         typer.Option("--cv", min=2, help="Train and test in so many folds.", metavar="K"),
@@ -38,14 +42,17 @@ def command(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Train and test under these, by comma: slice-random, track-random, album, artist;"
-            " or prescribed: the data set's own. [default: artist with --cv, else prescribed]"
+            help="Splits, by comma: slice-random, track-random, album, artist; prescribed: the data"
+            " set's own. [default: artist with --cv, else prescribed]"
         ),
     ] = None,
     leave_genre_out: Annotated[
         bool,
         typer.Option(
-            "--leave-genre-out", help="Train without each genre in turn: is it taken for another?"
+            "--leave-genre-out",
+            help="Train without each genre in turn: is it taken for another?",
+            rich_help_panel=learning.TRAINING,
+            hidden=True,
         ),
     ] = False,
     shots: Annotated[
@@ -55,23 +62,23 @@ def command(
             help="With the recipe head: learn from so many tracks of each genre only, drawn anew"
             " --draws times.",
             metavar="N",
+            rich_help_panel=learning.TRAINING,
+            hidden=True,
         ),
     ] = 0,
     draws: Annotated[
-        int, typer.Option(min=1, help="How often tracks are drawn, with --shots.", metavar="N")
+        int,
+        typer.Option(
+            min=1,
+            help="How often tracks are drawn, with --shots.",
+            metavar="N",
+            rich_help_panel=learning.TRAINING,
+            hidden=True,
+        ),
     ] = 20,
     report: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the report.", file_okay=False)
     ] = Path("earmark-report"),
-    labels: learning.Labels = "tags",
-    field: learning.Field = "genre",
-    meta: learning.Meta = None,
-    merge: learning.Merge = None,
-    mapping: learning.Mapping = None,
-    only: learning.Only = None,
-    min_tracks: learning.MinTracks = 10,
-    roll_up: learning.RollUp = False,
-    fingerprints: learning.Fingerprints = True,
     backbone: learning.Backbone = None,
     unlabelled: learning.Unlabelled = None,
     not_music: Annotated[
@@ -81,53 +88,23 @@ def command(
             help="Folder with sounds that are no music: are they taken for it? A head that is"
             " trained learns from most of them and is measured on the others. May be repeated.",
             metavar="DIR",
+            hidden=True,
         ),
     ] = None,
-    epochs: learning.Epochs = None,
-    patience: learning.Patience = None,
-    seed: learning.Seed = None,
-    vote: options.Vote = None,
-    min_confidence: options.MinConfidence = None,
-    min_agreement: options.MinAgreement = None,
-    slice_confidence: options.SliceConfidence = None,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
-    """Measure a model on artists that it has not learned from, or a recipe by training it.
+    """Measure a model on artists new to it, or a recipe by training it.
 
-    Needs earmark[report], and to train, what the recipe needs.
+    Needs earmark[head]; to train networks, earmark[train].
     """
     from earmark.datasets.splitting import PRESCRIBED, SplitRequest
     from earmark.evaluation.report.files import require_plots, write_report
     from earmark.training import learners
-    from earmark.training.request import LabelRequest, TrainRequest
+    from earmark.training.request import TrainRequest
     from earmark.workflows.crossval import CrossRequest
 
     require_plots()
-    chosen = options.settings(
-        config,
-        model=model,
-        vote=vote,
-        min_confidence=min_confidence,
-        min_agreement=min_agreement,
-        slice_confidence=slice_confidence,
-        workers=workers,
-        time_limit_s=time_limit,
-    )
-    request = LabelRequest(
-        root=root,
-        source=labels,
-        merges=learning.read_merges(mapping, merge),
-        min_tracks=min_tracks,
-        roll_up=roll_up,
-        only=tuple(only or ()),
-        field=field,
-        meta=meta,
-        split=SplitRequest(seed=seed or 0),
-        fingerprints=fingerprints,
-    )
+    chosen = options.settings(running, voting, model=model)
+    request = labels.request(root, split=SplitRequest(seed=passes.seed or 0))
     sounds = tuple(not_music or ())
     if shots:
         if folds or protocol or leave_genre_out or sounds or unlabelled:
@@ -135,10 +112,10 @@ def command(
                 "--shots is a protocol of its own",
                 "give it without --cv, --protocol, --leave-genre-out, --not-music and --unlabelled",
             )
-        evaluations, n_skipped = _few_shots(request, chosen, backbone, shots, draws, quiet)
+        evaluations, n_skipped = _few_shots(request, chosen, backbone, shots, draws, running.quiet)
     elif folds or protocol or leave_genre_out:
-        flags = {"schedule.epochs": epochs, "schedule.patience": patience, "vote.mode": vote}
-        recipe = _recipe_of(model, {**flags, "head.backbone": backbone, "seed": seed})
+        flags = {"vote.mode": voting.vote, "head.backbone": backbone}
+        recipe = _recipe_of(model, passes.flags() | flags)
         protocols = _protocols(protocol or ("artist" if folds else PRESCRIBED))
         training = TrainRequest(
             labels=request,
@@ -148,14 +125,14 @@ def command(
             not_music=sounds if learners.find(recipe.kind).not_music else (),
         )
         cross = CrossRequest(training, protocols, folds or 0, leave_genre_out, sounds)
-        evaluations, n_skipped = _cross(cross, chosen, quiet)
+        evaluations, n_skipped = _cross(cross, chosen, running.quiet)
     else:
         if unlabelled:
             raise ConfigError(
                 "a model that is only measured learns nothing from unlabelled music",
                 "leave --unlabelled out, or add --cv or --protocol to train its recipe anew",
             )
-        evaluations, n_skipped = _measure(request, sounds, chosen, quiet)
+        evaluations, n_skipped = _measure(request, sounds, chosen, running.quiet)
     page = write_report(
         report,
         evaluations,

@@ -13,6 +13,8 @@ from earmark.cli.console import follow, out, shown
 
 def command(
     model: Annotated[str, typer.Argument(help="Model folder or name.", metavar="MODEL")],
+    labels: learning.LabelSource,
+    running: options.Running,
     root: Annotated[
         str | None,
         typer.Argument(help="Folder with labelled music, for examples.", metavar="[DATA]"),
@@ -27,49 +29,30 @@ def command(
     examples: Annotated[
         int, typer.Option(min=1, help="Tracks of each genre, right and wrong.")
     ] = 2,
-    labels: learning.Labels = "tags",
-    field: learning.Field = "genre",
-    meta: learning.Meta = None,
-    merge: learning.Merge = None,
-    mapping: learning.Mapping = None,
     vote: options.Vote = None,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
     """Show what a model listens to: filters it has learned, tracks it is surest of, and why.
 
-    Examples are tracks by artists that it has not learned from. Needs earmark[report].
+    Examples are tracks by artists that it has not learned from. Needs earmark[head].
     """
     from earmark.models.saliency import parse_method
-    from earmark.training.request import LabelRequest
     from earmark.workflows.explain import ExplainRequest, explain, explain_filters
 
-    chosen = options.settings(
-        config, model=model, vote=vote, workers=workers, time_limit_s=time_limit
-    )
+    chosen = options.settings(running, model=model, vote=vote)
     bundle = options.open_bundle(chosen)
     request = ExplainRequest(report, parse_method(why), layer, examples)
     if root is None:
         out().print(f"page: {shown(str(explain_filters(bundle, request)))}")
         return
-    music = LabelRequest(
-        root=root,
-        source=labels,
-        merges=learning.read_merges(mapping, merge),
-        field=field,
-        meta=meta,
-    )
     with options.open_resources(chosen) as resources:
         flow = explain(
             bundle,
             options.vote_of(chosen, bundle),
             request,
-            music,
+            labels.request(root),
             resources,
         )
-        page, n_skipped = follow(flow, quiet=quiet)
+        page, n_skipped = follow(flow, quiet=running.quiet)
     out().print(f"page: {shown(str(page))}")
     if n_skipped:
         raise typer.Exit(3)

@@ -13,14 +13,11 @@ from earmark.cli.console import out, shown
 
 def command(
     path: Annotated[str, typer.Argument(help="Music file.", metavar="FILE")],
+    voting: options.Voting,
     picture: Annotated[
         Path | None, typer.Option("--out", "-o", help="PNG to write. [default: FILE.png, here]")
     ] = None,
     model: options.Model = None,
-    vote: options.Vote = None,
-    min_confidence: options.MinConfidence = None,
-    min_agreement: options.MinAgreement = None,
-    slice_confidence: options.SliceConfidence = None,
     why: Annotated[
         str | None,
         typer.Option(
@@ -38,14 +35,7 @@ def command(
     from earmark.models.saliency import parse_method
     from earmark.workflows.look import look
 
-    chosen = options.settings(
-        config,
-        model=model,
-        vote=vote,
-        min_confidence=min_confidence,
-        min_agreement=min_agreement,
-        slice_confidence=slice_confidence,
-    )
+    chosen = options.settings(None, voting, config_file=config, model=model)
     bundle = options.open_bundle(chosen)
     target = picture or Path(f"{Path(path).stem}.png")
     method = parse_method(why) if why else None

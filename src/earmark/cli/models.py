@@ -10,6 +10,7 @@ import typer
 from earmark import config
 from earmark.cli import options
 from earmark.cli.console import cell, follow, out, shown
+from earmark.cli.grouping import grouped
 
 if TYPE_CHECKING:
     from earmark.workflows.models import NamedModel
@@ -97,16 +98,14 @@ def remove(name: Name) -> None:
 
 
 @app.command()
+@grouped
 def quantise(
     model: Annotated[str, typer.Argument(help="Model folder or name.", metavar="MODEL")],
     root: Annotated[
         str, typer.Argument(help="Folder with music to calibrate by and compare on.", metavar="DIR")
     ],
     output: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    settings: options.Config = None,
-    quiet: options.Quiet = False,
+    running: options.Running,
 ) -> None:
     """Make a model smaller and faster by computing in eight bits, and say what that changes.
 
@@ -114,10 +113,10 @@ def quantise(
     """
     from earmark.workflows.quantise import quantise as quantise_model
 
-    chosen = options.settings(settings, model=model, workers=workers, time_limit_s=time_limit)
+    chosen = options.settings(running, model=model)
     with options.open_resources(chosen) as resources:
         flow = quantise_model(options.open_bundle(chosen), root, output, resources)
-        found, n_skipped = follow(flow, quiet=quiet)
+        found, n_skipped = follow(flow, quiet=running.quiet)
     _print_comparison(found)
     if n_skipped:
         raise typer.Exit(3)

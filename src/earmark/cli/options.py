@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,17 +19,44 @@ if TYPE_CHECKING:
     from earmark.models.bundle import Bundle
     from earmark.session import Resources
 
+VOTE = "How slices decide"
+RUNNING = "Running"
+
 Config = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with settings.", dir_okay=False)
+    Path | None,
+    typer.Option(
+        "--config",
+        help="TOML file with settings.",
+        dir_okay=False,
+        rich_help_panel=RUNNING,
+        hidden=True,
+    ),
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Worker processes. [default: one a core]")
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Worker processes. [default: one a core]",
+        metavar="N",
+        rich_help_panel=RUNNING,
+    ),
 ]
 TimeLimit = Annotated[
     float | None,
-    typer.Option("--time-limit", min=0.1, help="Seconds a file may take before it is given up."),
+    typer.Option(
+        "--time-limit",
+        min=0.1,
+        help="Seconds a file may take before it is given up.",
+        metavar="S",
+        rich_help_panel=RUNNING,
+        hidden=True,
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only complaints.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="No progress, only complaints.", rich_help_panel=RUNNING),
+]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -42,29 +71,88 @@ Vote = Annotated[
         "--vote",
         help="How slices decide: mean, majority, confident, stacker or network.",
         metavar="MODE",
+        rich_help_panel=VOTE,
+        hidden=True,
     ),
 ]
 MinConfidence = Annotated[
     float | None,
-    typer.Option("--min-confidence", min=0, max=1, help='Less sure than this is "I don\'t know".'),
+    typer.Option(
+        "--min-confidence",
+        min=0,
+        max=1,
+        metavar="P",
+        help='Less sure than this is "I don\'t know".',
+        rich_help_panel=VOTE,
+    ),
 ]
 MinAgreement = Annotated[
     float | None,
     typer.Option(
-        "--min-agreement", min=0, max=1, help="Share of the slices that must say the same."
+        "--min-agreement",
+        min=0,
+        max=1,
+        metavar="S",
+        help="Share of the slices that must say the same.",
+        rich_help_panel=VOTE,
+        hidden=True,
     ),
 ]
 SliceConfidence = Annotated[
     float | None,
     typer.Option(
-        "--slice-confidence", min=0, max=1, help="With --vote confident: less sure, no vote."
+        "--slice-confidence",
+        min=0,
+        max=1,
+        metavar="P",
+        help="With --vote confident: less sure, no vote.",
+        rich_help_panel=VOTE,
+        hidden=True,
     ),
 ]
 
 
-def settings(file: Path | None, **flags: Any) -> config.Settings:
-    """Settings by file and flags; flags left out (None) say nothing."""
-    return config.load(file, {name: value for name, value in flags.items() if value is not None})
+@dataclass(frozen=True)
+class Voting:
+    """How slices decide, where a person wishes otherwise than the model says."""
+
+    vote: Vote = None
+    min_confidence: MinConfidence = None
+    min_agreement: MinAgreement = None
+    slice_confidence: SliceConfidence = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a command that listens to files may take."""
+
+    workers: Workers = None
+    time_limit: TimeLimit = None
+    config: Config = None
+
+
+@dataclass(frozen=True)
+class Running(Limits):
+    """The same, of a command that shows its progress."""
+
+    quiet: Quiet = False
+
+
+def settings(
+    limits: Limits | None = None,
+    voting: Voting | None = None,
+    *,
+    config_file: Path | None = None,
+    **flags: Any,
+) -> config.Settings:
+    """Settings by file and options; options left out (None) say nothing."""
+    if voting is not None:
+        flags |= dataclasses.asdict(voting)
+    if limits is not None:
+        config_file = limits.config
+        flags |= {"workers": limits.workers, "time_limit_s": limits.time_limit}
+    given = {name: value for name, value in flags.items() if value is not None}
+    return config.load(config_file, given)
 
 
 def open_resources(chosen: config.Settings) -> Resources:

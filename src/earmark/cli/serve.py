@@ -15,6 +15,8 @@ from earmark.cli.console import out, shown
 
 
 def command(
+    voting: options.Voting,
+    limits: options.Limits,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
@@ -38,29 +40,13 @@ def command(
         typer.Option(help="Name under which the server is called. May be repeated."),
     ] = None,
     model: options.Model = None,
-    vote: options.Vote = None,
-    min_confidence: options.MinConfidence = None,
-    min_agreement: options.MinAgreement = None,
-    slice_confidence: options.SliceConfidence = None,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
 ) -> None:
     """Show the page and answer the HTTP API; needs earmark[web]. Ctrl-C stops it."""
     extras.require("web", "earmark.web.server")
     from earmark.web.server import serve
     from earmark.web.settings import WebSettings, check_libraries, choose_token
 
-    chosen = options.settings(
-        config,
-        model=model,
-        vote=vote,
-        min_confidence=min_confidence,
-        min_agreement=min_agreement,
-        slice_confidence=slice_confidence,
-        workers=workers,
-        time_limit_s=time_limit,
-    )
+    chosen = options.settings(limits, voting, model=model)
     bundle = options.open_bundle(chosen)
     settings = WebSettings(
         data_dir=configuration.data_dir(),

@@ -29,6 +29,8 @@ _NARROWEST_GENRE = 12
 
 def command(
     root: Annotated[str, typer.Argument(help="Music folder.", metavar="DIR")],
+    voting: options.Voting,
+    running: options.Running,
     model: options.Model = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the plan to the files.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before writing.")] = False,
@@ -50,14 +52,6 @@ def command(
     keep_mtime: Annotated[
         bool, typer.Option("--keep-mtime", help="Leave modification times as they are.")
     ] = False,
-    vote: options.Vote = None,
-    min_confidence: options.MinConfidence = None,
-    min_agreement: options.MinAgreement = None,
-    slice_confidence: options.SliceConfidence = None,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
     """Plan genres for the tracks that have none; with --apply, write them. `undo` takes it back."""
     from earmark.library import changes, check_new, export_csv
@@ -70,16 +64,7 @@ def command(
     if join == "":
         raise typer.BadParameter("genres cannot be told apart with nothing between them")
     mode: TagMode = "overwrite" if overwrite else "append" if append else "fill"
-    chosen = options.settings(
-        config,
-        model=model,
-        vote=vote,
-        min_confidence=min_confidence,
-        min_agreement=min_agreement,
-        slice_confidence=slice_confidence,
-        workers=workers,
-        time_limit_s=time_limit,
-    )
+    chosen = options.settings(running, voting, model=model)
     with options.open_resources(chosen) as resources:
         if import_ is not None:
             flow = import_plan(root, import_, resources.catalogue, join=join)
@@ -94,7 +79,7 @@ def command(
                 join=join,
             )
         held: list[FileSkipped] = []
-        plan, n_skipped = follow(flow, quiet=quiet, held=held)
+        plan, n_skipped = follow(flow, quiet=running.quiet, held=held)
         n_skipped += plan.counts()["error"]
         unusable = {item.path for item in plan.items if item.action == "error"}
         for event in held:
@@ -107,7 +92,7 @@ def command(
         due = changes(plan)
         if apply and due:
             if _may_write(len(due), yes):
-                n_skipped += _apply(due, root, resources.catalogue, keep_mtime, quiet)
+                n_skipped += _apply(due, root, resources.catalogue, keep_mtime, running.quiet)
             else:
                 out().print("nothing was written")
         elif due:

@@ -11,93 +11,83 @@ import typer
 from earmark.cli import learning, options
 from earmark.cli.console import follow, out, shown
 
+NOTED = "The model and its record"
+
 
 def command(
     root: Annotated[str, typer.Argument(help="Folder with labelled music.", metavar="DIR")],
     output: Annotated[Path, typer.Option("--out", "-o", help="Model folder to write.")],
-    recipe: learning.RecipeName = "cnn",
+    labels: learning.Labels,
+    schedule: learning.Schedule,
+    hardware: learning.ManyDevices,
+    running: options.Running,
+    recipe: learning.RecipeName = "head",
     backbone: learning.Backbone = None,
     unlabelled: learning.Unlabelled = None,
     not_music: learning.NotMusic = None,
     estimator: learning.Estimator = None,
-    labels: learning.Labels = "tags",
-    field: learning.Field = "genre",
-    meta: learning.Meta = None,
-    merge: learning.Merge = None,
-    mapping: learning.Mapping = None,
-    only: learning.Only = None,
-    min_tracks: learning.MinTracks = 10,
-    roll_up: learning.RollUp = False,
-    fingerprints: learning.Fingerprints = True,
-    excerpts: learning.Excerpts = None,
-    epochs: learning.Epochs = None,
-    patience: learning.Patience = None,
-    batch_size: learning.BatchSize = None,
     lr: learning.LearningRate = None,
     vote: options.Vote = None,
-    seed: learning.Seed = None,
-    precision: learning.Precision = "32-true",
-    accelerator: learning.Accelerator = "auto",
-    devices: learning.Devices = 1,
     target_precision: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of right answers that the model's doubt aims at."),
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of right answers that the model's doubt aims at.",
+            rich_help_panel=NOTED,
+            hidden=True,
+        ),
     ] = 0.8,
     run_dir: Annotated[
-        Path | None, typer.Option(help="Where the run is recorded. [default: OUT-run]")
+        Path | None,
+        typer.Option(
+            help="Where the run is recorded. [default: OUT-run]", rich_help_panel=NOTED, hidden=True
+        ),
     ] = None,
     about: Annotated[
-        str, typer.Option(help="What the music is and where it is from, noted in the model.")
+        str,
+        typer.Option(
+            help="What the music is and where it is from, noted in the model.",
+            rich_help_panel=NOTED,
+            hidden=True,
+        ),
     ] = "",
-    licence: Annotated[str, typer.Option(help="Licence noted in the model.")] = "unspecified",
+    licence: Annotated[
+        str,
+        typer.Option(help="Licence noted in the model.", rich_help_panel=NOTED, hidden=True),
+    ] = "unspecified",
     force: Annotated[
         bool,
-        typer.Option("--force", help="Replace a model made from other data, labels or recipe."),
+        typer.Option(
+            "--force",
+            help="Replace a model made from other data, labels or recipe.",
+            rich_help_panel=NOTED,
+            hidden=True,
+        ),
     ] = False,
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
-    """Learn genres from labelled tracks; needs earmark[train], a head only earmark[head].
+    """Learn genres from labelled tracks, and write a model. Changes no music file.
 
-    Changes no music file.
+    Needs earmark[head]; networks (--recipe cnn and the like) need earmark[train].
     """
     from earmark.datasets.splitting import SplitRequest
-    from earmark.training.recipes.settings import Hardware
-    from earmark.training.request import LabelRequest, TrainRequest
+    from earmark.training.request import TrainRequest
     from earmark.training.run_folder import is_helper
     from earmark.training.train import train
 
-    chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
-    flags = {
-        "excerpts.n_excerpts": excerpts,
-        "schedule.epochs": epochs,
-        "schedule.patience": patience,
-        "schedule.batch_size": batch_size,
+    chosen = options.settings(running)
+    flags = schedule.flags() | {
         "optimiser.lr": lr,
         "head.backbone": backbone,
         "summary.estimator": estimator,
         "vote.mode": vote,
-        "seed": seed,
     }
     how = learning.read_recipe(recipe, flags)
     request = TrainRequest(
-        labels=LabelRequest(
-            root=root,
-            source=labels,
-            merges=learning.read_merges(mapping, merge),
-            min_tracks=min_tracks,
-            roll_up=roll_up,
-            only=tuple(only or ()),
-            field=field,
-            meta=meta,
-            split=SplitRequest(seed=how.seed),
-            fingerprints=fingerprints,
-        ),
+        labels=labels.request(root, split=SplitRequest(seed=how.seed)),
         out=output,
         recipe=how,
-        hardware=Hardware(accelerator, devices, precision),
+        hardware=hardware.chosen(),
         target_precision=target_precision,
         run_dir=run_dir,
         about=about,
@@ -107,7 +97,7 @@ def command(
     )
     with options.open_resources(chosen) as resources:
         flow = train(request, resources, replace=force)
-        report, n_skipped = follow(flow, quiet=quiet or is_helper())
+        report, n_skipped = follow(flow, quiet=running.quiet or is_helper())
     scores = report.scores
     low, high = scores["accuracy_interval_95"]
     console = out()

@@ -16,63 +16,27 @@ def command(
     output: Annotated[
         Path, typer.Option("--out", "-o", help="Run folder; one that is there is gone on with.")
     ],
+    labels: learning.Labels,
+    schedule: learning.Schedule,
+    hardware: learning.OneDevice,
+    running: options.Running,
     recipe: learning.RecipeName = "cnn",
     trials: Annotated[
         int, typer.Option(min=1, help="Trials in all, with those of earlier runs.")
     ] = 20,
     folds: Annotated[int, typer.Option(min=2, help="Of the training part's artists.")] = 3,
-    labels: learning.Labels = "tags",
-    field: learning.Field = "genre",
-    meta: learning.Meta = None,
-    merge: learning.Merge = None,
-    mapping: learning.Mapping = None,
-    only: learning.Only = None,
-    min_tracks: learning.MinTracks = 10,
-    roll_up: learning.RollUp = False,
-    fingerprints: learning.Fingerprints = True,
-    excerpts: learning.Excerpts = None,
-    epochs: learning.Epochs = None,
-    patience: learning.Patience = None,
-    batch_size: learning.BatchSize = None,
-    seed: learning.Seed = None,
-    precision: learning.Precision = "32-true",
-    accelerator: learning.Accelerator = "auto",
-    workers: options.Workers = None,
-    time_limit: options.TimeLimit = None,
-    config: options.Config = None,
-    quiet: options.Quiet = False,
 ) -> None:
-    """Search for better settings of a recipe; needs the extra tune. Changes no music file."""
+    """Search for better settings of a recipe; needs earmark[train]. Changes no music file."""
     from earmark.datasets.splitting import SplitRequest
-    from earmark.training.recipes.settings import Hardware
-    from earmark.training.request import LabelRequest
     from earmark.workflows.tune import TuneRequest, tune
 
-    chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
-    flags = {
-        "excerpts.n_excerpts": excerpts,
-        "schedule.epochs": epochs,
-        "schedule.patience": patience,
-        "schedule.batch_size": batch_size,
-        "seed": seed,
-    }
-    how = learning.read_recipe(recipe, flags)
+    chosen = options.settings(running)
+    how = learning.read_recipe(recipe, schedule.flags())
     request = TuneRequest(
-        labels=LabelRequest(
-            root=root,
-            source=labels,
-            merges=learning.read_merges(mapping, merge),
-            min_tracks=min_tracks,
-            roll_up=roll_up,
-            only=tuple(only or ()),
-            field=field,
-            meta=meta,
-            split=SplitRequest(seed=how.seed),
-            fingerprints=fingerprints,
-        ),
+        labels=labels.request(root, split=SplitRequest(seed=how.seed)),
         out=output,
         recipe=how,
-        hardware=Hardware(accelerator, 1, precision),
+        hardware=hardware.chosen(),
         n_trials=trials,
         n_folds=folds,
     )
@@ -81,7 +45,7 @@ def command(
             request,
             resources,
         )
-        report, n_skipped = follow(flow, quiet=quiet)
+        report, n_skipped = follow(flow, quiet=running.quiet)
     console = out()
     if report.best is None or report.recipe is None:
         complain("no trial has gone through all folds yet; run it again with more --trials")

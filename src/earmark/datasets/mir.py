@@ -47,7 +47,7 @@ def read_mirdata(
     DataError
         If its index, or metadata that it needs, is not there.
     """
-    extras.require("train", "mirdata")
+    extras.require("mirdata", "mirdata")
     mirdata: Any = importlib.import_module("mirdata")
     if name not in mirdata.list_datasets():
         raise ConfigError(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from earmark.errors import BundleError, MissingExtraError
 from earmark.types import Axis, FeatureConfig, FloatArray, LevelArray
 
-EXTRA = "features"
+EXTRA = "analysis"
 """Extra of the libraries that some front ends need."""
 
 

@@ -1,6 +1,6 @@
 """The inner loop of `earmark.features.cochlear`, compiled by numba when it is first used.
 
-Needs earmark[features]; imported only when an ear is asked for.
+Needs earmark[analysis]; imported only when an ear is asked for.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class TrainRequest:
 
     labels: LabelRequest
     out: Path
-    recipe: TrainingRecipe = dataclasses.field(default_factory=TrainingRecipe)
+    recipe: TrainingRecipe
     hardware: Hardware = dataclasses.field(default_factory=Hardware)
     target_precision: float = 0.8
     run_dir: Path | None = None

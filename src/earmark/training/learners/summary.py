@@ -65,7 +65,7 @@ class _Fitted:
 def check(_: TrainRequest) -> None:
     """Fail before listening rather than after (`MissingExtraError`)."""
     extras.require(
-        "train", "earmark.models.classical.stacker", "earmark.models.classical.summary_export"
+        "head", "earmark.models.classical.stacker", "earmark.models.classical.summary_export"
     )
 
 

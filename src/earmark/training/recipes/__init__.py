@@ -10,8 +10,6 @@ from pathlib import Path
 from earmark.errors import ConfigError
 from earmark.training.recipes.recipe import TrainingRecipe
 
-DEFAULT = "cnn"
-
 
 def names() -> list[str]:
     """Recipes that come with Earmark."""
