@@ -23,7 +23,7 @@ def lib(tmp_path: Path) -> Path:
     (lib / "a").mkdir(parents=True)
     outside.mkdir()
     (lib / "a" / "song.mp3").write_bytes(b"song")
-    (lib / "a" / ".hidden.mp3").write_bytes(SECRET)
+    (lib / "a" / "._hidden.mp3").write_bytes(SECRET)
     (lib / ".trash").mkdir()
     (lib / ".trash" / "old.mp3").write_bytes(SECRET)
     (lib / "a" / "notes.txt").write_bytes(SECRET)
@@ -31,7 +31,7 @@ def lib(tmp_path: Path) -> Path:
     (lib / "link.mp3").symlink_to(outside / "private.mp3")
     (lib / "linked").symlink_to(outside, target_is_directory=True)
     (lib / "inside.mp3").symlink_to(lib / "a" / "song.mp3")
-    (lib / "to-hidden.mp3").symlink_to(lib / "a" / ".hidden.mp3")
+    (lib / "to-hidden.mp3").symlink_to(lib / "a" / "._hidden.mp3")
     (lib / "loop.mp3").symlink_to(lib / "loop.mp3")
     (lib / "folder.mp3").mkdir()
     os.mkfifo(lib / "pipe.mp3")
@@ -49,7 +49,7 @@ OUTSIDE = [
     "//etc/passwd",
 ]
 MISSING = [
-    "a/.hidden.mp3",
+    "a/._hidden.mp3",
     ".trash/old.mp3",
     "a/notes.txt",
     "a/none.mp3",
@@ -68,6 +68,23 @@ def refused(status: int, find: object, name: str) -> None:
         find(name)  # type: ignore[operator]
     assert caught.value.status_code == status
     assert SECRET.decode() not in str(caught.value.detail)
+
+
+@pytest.mark.parametrize("name", ["...And Justice for All/01.mp3", ".38 Special/...Baby.mp3"])
+def test_a_leading_dot_hides_no_music(tmp_path: Path, name: str) -> None:
+    song = tmp_path / "lib" / name
+    song.parent.mkdir(parents=True)
+    song.write_bytes(b"song")
+    assert Roots([tmp_path / "lib"])["lib"].by_name(name) == str(song)
+
+
+@pytest.mark.parametrize(
+    "name", ["@Recycle/a.mp3", "x/$Recycle.Bin/S-1-5-21-1/a.mp3", ".git/a.mp3"]
+)
+def test_what_a_scan_passes_over_is_not_given_out(tmp_path: Path, name: str) -> None:
+    (tmp_path / "lib" / name).parent.mkdir(parents=True)
+    (tmp_path / "lib" / name).write_bytes(SECRET)
+    refused(404, Roots([tmp_path / "lib"])["lib"].by_name, name)
 
 
 def test_names_that_lead_out_are_refused(lib: Path) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from earmark.errors import FileError
 from earmark.library import Catalogue, Found, walk
+from earmark.library.passed_over import Kind
 from earmark.models.bundle import Bundle
 from earmark.types import Decision, VoteConfig
 from earmark.voting import decide
 from earmark.workflows.events import FileSkipped, Workflow
 from earmark.workflows.judging import judge_all
+from earmark.workflows.scan import say_passed_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ def classify(
     """
     files: dict[str, str] = {}
     problems: dict[str, str] = {}
-    for found in _expand(paths):
+    passed_over: Counter[Kind] = Counter()
+    for found in _expand(paths, passed_over):
         path = found.path if isinstance(found, FileError) else found
         absolute = os.path.abspath(path)  # noqa: PTH100 - surrogate-safe text
         if absolute in files:
@@ -53,6 +57,7 @@ def classify(
         if isinstance(found, FileError):
             problems[path] = found.reason
             yield FileSkipped(path, found.reason)
+    yield from say_passed_over(passed_over)
     judged = yield from judge_all(
         [path for path in files.values() if path not in problems],
         bundle,
@@ -72,14 +77,14 @@ def classify(
     return results
 
 
-def _expand(paths: Sequence[str]) -> Iterator[str | FileError]:
+def _expand(paths: Sequence[str], passed_over: Counter[Kind]) -> Iterator[str | FileError]:
     for path in paths:
         if not os.path.isdir(path):  # noqa: PTH112 - surrogate-safe text
             yield path
             continue
         # As the person wrote it, not from the root of the disk.
         absolute = os.path.abspath(path)  # noqa: PTH100 - surrogate-safe text
-        for found in walk(path):
+        for found in walk(path, passed_over):
             name = path.rstrip("/") + found.path.removeprefix(absolute)
             yield name if isinstance(found, Found) else FileError(name, found.reason)
 

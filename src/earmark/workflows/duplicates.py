@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,10 @@ from earmark.datasets.duplicates import DuplicatePair, find_duplicates
 from earmark.datasets.fingerprints import FingerprintStore, fingerprinted_ids
 from earmark.errors import FileError
 from earmark.library import WalkProblem, walk
+from earmark.library.passed_over import Kind
 from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.pool import map_files
+from earmark.workflows.scan import say_passed_over
 
 _FLUSH_EVERY = 64
 
@@ -65,11 +67,13 @@ def duplicates(
     """
     yield Progress("looking", 0, None, "")
     paths = []
-    for found in walk(root):
+    passed_over: Counter[Kind] = Counter()
+    for found in walk(root, passed_over):
         if isinstance(found, WalkProblem):
             yield FileSkipped(found.path, found.reason)
         else:
             paths.append(found.path)
+    yield from say_passed_over(passed_over)
     paths.sort(key=os.fsencode)
     return (yield from compare(paths, home, n_workers=n_workers, time_limit_s=time_limit_s))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -13,11 +14,13 @@ from earmark.errors import FileError
 from earmark.features.listen import listen
 from earmark.features.store import FeatureStore, stored_ids
 from earmark.library import Found, walk
+from earmark.library.passed_over import Kind
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore, embed, embedded_ids
 from earmark.types import ExcerptConfig, ListenConfig, Slices
 from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.pool import map_files
+from earmark.workflows.scan import say_passed_over
 
 if TYPE_CHECKING:
     from earmark.models.runtime import Classifier
@@ -110,13 +113,15 @@ def files_below(roots: Iterable[str]) -> Workflow[dict[str, list[str]]]:
         If a folder cannot be read.
     """
     paths: dict[str, list[str]] = {}
+    passed_over: Counter[Kind] = Counter()
     for root in roots:
         paths[root] = []
-        for found in walk(root):
+        for found in walk(root, passed_over):
             if isinstance(found, Found):
                 paths[root].append(found.path)
             else:
                 yield FileSkipped(found.path, found.reason)
+    yield from say_passed_over(passed_over)
     return paths
 
 

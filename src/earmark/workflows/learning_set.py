@@ -37,7 +37,7 @@ from earmark.workflows.choosing import (
 from earmark.workflows.duplicates import compare
 from earmark.workflows.events import Note, Workflow
 from earmark.workflows.hearing import Store, hear_all
-from earmark.workflows.scan import scan
+from earmark.workflows.scan import scanned
 from earmark.workflows.splitting import SLICES, SplitRequest, split_slices, split_tracks
 
 
@@ -247,7 +247,7 @@ def gather(request: LabelRequest, catalogue: Catalogue) -> Workflow[list[Labelle
     """Labelled tracks of the request's source, as a person left them."""
     known: Iterable[Track] = ()
     if request.source in FROM_CATALOGUE:
-        yield from scan(request.root, catalogue)
+        yield from scanned(request.root, catalogue)
         known = catalogue.tracks(request.root)
     collection = read(
         request.source, request.root, tracks=known, field=request.field, meta=request.meta

@@ -15,7 +15,7 @@ from earmark.types import Decision, Track, VoteConfig
 from earmark.voting import decide
 from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.judging import judge_all
-from earmark.workflows.scan import scan
+from earmark.workflows.scan import scanned
 
 
 def plan_tags(
@@ -42,7 +42,7 @@ def plan_tags(
     Plan
         An item for every track of the library, those that stay as they are among them.
     """
-    yield from scan(root, catalogue)
+    yield from scanned(root, catalogue)
     tracks = list(catalogue.tracks(root))
     wanted: list[Track] = []
     decisions: dict[str, Decision | str] = {}
@@ -100,7 +100,7 @@ def import_plan(
         The table cannot be read, or is none; nothing was scanned.
     """
     sheet = read_sheet(path)
-    yield from scan(root, catalogue)
+    yield from scanned(root, catalogue)
     plan = sheet.plan(catalogue.tracks(root), join)
     items = []
     for n_done, item in enumerate(plan.items, start=1):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from earmark.errors import TagError
 from earmark.genres import one_spelling, parse
-from earmark.library import Catalogue, Found, WalkProblem, walk
+from earmark.library import Catalogue, Found, WalkProblem, told, walk
+from earmark.library.passed_over import Kind
 from earmark.tags import read_tags
 from earmark.types import Tags, Track
-from earmark.workflows.events import FileSkipped, Progress, Workflow
+from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
 
 _BATCH = 200
 
@@ -36,6 +37,9 @@ class ScanReport:
     unreadable : tuple of (str, str)
         Path and reason: files whose tags cannot be read, what could not even be looked at.
     n_new, n_changed, n_removed, n_unchanged : int
+    passed_over : dict of str to int
+        Folders and files that are not meant for people, of each kind; see
+        `earmark.library.passed_over`.
     """
 
     n_tracks: int
@@ -48,6 +52,7 @@ class ScanReport:
     n_changed: int
     n_removed: int
     n_unchanged: int
+    passed_over: dict[Kind, int] = field(default_factory=dict)
 
 
 def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanReport]:
@@ -66,8 +71,9 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
     missing = set(known)
     to_read: list[Found] = []
     problems: list[WalkProblem] = []
+    passed_over: Counter[Kind] = Counter()
     n_done = 0
-    for n_done, found in enumerate(walk(root), start=1):
+    for n_done, found in enumerate(walk(root, passed_over), start=1):
         if isinstance(found, WalkProblem):
             problems.append(found)
             yield FileSkipped(found.path, found.reason)
@@ -104,7 +110,21 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
         n_changed=n_changed,
         n_removed=len(gone),
         n_unchanged=summary.n_tracks - len(read),
+        passed_over=dict(passed_over),
     )
+
+
+def scanned(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanReport]:
+    """`scan` on the way to something else, which says what was passed over on its own."""
+    report = yield from scan(root, catalogue)
+    yield from say_passed_over(report.passed_over)
+    return report
+
+
+def say_passed_over(counts: Mapping[Kind, int]) -> Workflow[None]:
+    """Say what a walk has passed over, if anything."""
+    if counts:
+        yield Note(f"passed over: {told(counts)}")
 
 
 def _read_all(files: Sequence[Found], catalogue: Catalogue) -> Workflow[set[str]]:
