@@ -1,4 +1,4 @@
-"""Which files count, verb by verb: names with a leading dot do, recycle bins and the like do not."""
+"""Which files count, verb by verb: names with a leading dot do, recycle bins do not."""
 
 from __future__ import annotations
 

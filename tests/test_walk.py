@@ -83,7 +83,7 @@ def test_a_name_is_no_reason_to_be_passed_over(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        *((name, "bin") for name in ("@Recycle", "#recycle", "RECYCLER", "RECYCLED", ".Trashes")),
+        *((name, "bin") for name in ("@Recycle", "#recycle", "RECYCLER", "RECYCLED")),
         *(
             (name, "bin")
             for name in ("$Recycle.Bin", "$RECYCLE.BIN", "$recycle.bin", ".Trash-1000")
@@ -98,7 +98,7 @@ def test_a_name_is_no_reason_to_be_passed_over(tmp_path: Path, name: str) -> Non
             for name in ("@__thumb", "@eaDir", "@EADIR", "lost+found", "found.000")
         ),
         *((name, "service") for name in ("System Volume Information", ".Spotlight-V100")),
-        *((name, "service") for name in (".fseventsd", ".AppleDouble", "__MACOSX")),
+        *((name, "service") for name in (".fseventsd", ".AppleDouble", "found.000")),
         *((name, "hidden") for name in (".git", ".cache", ".config", ".local", ".thumbnails")),
     ],
 )

@@ -78,9 +78,7 @@ def test_a_leading_dot_hides_no_music(tmp_path: Path, name: str) -> None:
     assert Roots([tmp_path / "lib"])["lib"].by_name(name) == str(song)
 
 
-@pytest.mark.parametrize(
-    "name", ["@Recycle/a.mp3", "x/$Recycle.Bin/S-1-5-21-1/a.mp3", ".git/a.mp3"]
-)
+@pytest.mark.parametrize("name", ["@Recycle/a.mp3", "x/$Recycle.Bin/a.mp3", ".git/a.mp3"])
 def test_what_a_scan_passes_over_is_not_given_out(tmp_path: Path, name: str) -> None:
     (tmp_path / "lib" / name).parent.mkdir(parents=True)
     (tmp_path / "lib" / name).write_bytes(SECRET)
