@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from earmark.cli import options
 from earmark.cli.console import cell, follow, out, shown
+from earmark.spreadsheets import Writer
 
 if TYPE_CHECKING:
     from earmark.workflows.classify import TrackResult
@@ -72,12 +72,12 @@ def command(
 
 
 def _print_csv(results: list[TrackResult]) -> None:
-    table = csv.writer(sys.stdout)
-    table.writerow(("path", "genre", "confidence", "agreement", "slices", "rejected", "error"))
+    table = Writer(sys.stdout)
+    table.row(("path", "genre", "confidence", "agreement", "slices", "rejected", "error"))
     for result in results:
         d = result.decision
         row = (d.genre or "", d.confidence, d.agreement, d.n_slices, d.rejected) if d else [""] * 5
-        table.writerow((result.path, *row, result.error))
+        table.row((result.path, *row, result.error))
 
 
 def _print_table(results: list[TrackResult]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from earmark.errors import LibraryError
 from earmark.evaluation.scores import Scores
 from earmark.locking import lock
+from earmark.spreadsheets import Writer, read_table, write_table
 from earmark.training.settings import Epoch
 from earmark.workflows.learning_set import Example, LearningSet
 
@@ -125,12 +125,12 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
         with (run_dir / "split.csv").open(
             "w", newline="", encoding="utf-8", errors="surrogateescape"
         ) as file:
-            table = csv.writer(file)
-            table.writerow(_SPLIT_COLUMNS)
+            table = Writer(file)
+            table.row(_SPLIT_COLUMNS)
             for e in learning_set.examples:
                 slices = "all" if e.slices is None else " ".join(map(str, e.slices))
                 genre = learning_set.labels[e.genre]
-                table.writerow((e.path, genre, e.group, e.part, e.audio_id, slices))
+                table.row((e.path, genre, e.group, e.part, e.audio_id, slices))
 
 
 def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
@@ -147,7 +147,7 @@ def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
                 part=row["part"],
                 slices=None if row["slices"] == "all" else tuple(map(int, row["slices"].split())),
             )
-            for row in csv.DictReader(file)
+            for row in read_table(file)
         ]
 
 
@@ -183,9 +183,8 @@ def _write_history(run_dir: Path, history: Sequence[Epoch]) -> None:
     from earmark.evaluation import plots
 
     with (run_dir / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, [f.name for f in dataclasses.fields(Epoch)])
-        table.writeheader()
-        table.writerows(dataclasses.asdict(epoch) for epoch in history)
+        columns = [f.name for f in dataclasses.fields(Epoch)]
+        write_table(file, map(dataclasses.asdict, history), columns)
     plots.loss_curves(
         run_dir / "loss.png",
         [e.train_loss for e in history],

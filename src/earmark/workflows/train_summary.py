@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.runtime import Classifier
+from earmark.spreadsheets import write_table
 from earmark.training.settings import SummaryConfig
 from earmark.types import FloatArray, VoteConfig
 from earmark.workflows import runfolder
@@ -256,6 +256,4 @@ def _write_table(run_dir: Path, learners: Sequence[_Learner]) -> None:
         runfolder.writing_to(run_dir),
         (run_dir / _TABLE).open("w", newline="", encoding="utf-8") as file,
     ):
-        table = csv.DictWriter(file, list(learners[0].row))
-        table.writeheader()
-        table.writerows(learner.row for learner in learners)
+        write_table(file, [learner.row for learner in learners], list(learners[0].row))
