@@ -89,6 +89,20 @@ def test_report(music: Path, songs: Path, add: TagFile, catalogue: Catalogue) ->
     assert changed(report) == (12, 0, 0, 0)
 
 
+def test_genres_as_shops_and_programs_of_all_languages_write_them(
+    music: Path, add: TagFile, catalogue: Catalogue
+) -> None:
+    names = ["Techno (Peak Time / Driving)", "Electro (Classic / Detroit / Modern)"]
+    for i, genre in enumerate([*names, "140 / Deep Dubstep / Grime", "R&B/Soul"]):
+        add(f"{i}.flac", genre)
+    missing = ["Без жанра", "ジャンル", "Genre inconnu", "<unknown>", "n/a", "Ｕｎｄｅｆｉｎｅｄ"]
+    for i, genre in enumerate(missing):
+        add(f"missing {i}.flac", genre)
+    report = run(scan(music, catalogue))
+    assert set(report.genres) == {*names, "Deep Dubstep", "Grime", "R&B"}
+    assert report.n_missing_genre == len(missing)
+
+
 def test_every_unreadable_file_is_told_each_time(
     music: Path, add: TagFile, catalogue: Catalogue
 ) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from earmark.errors import ConfigError, LibraryError
-from earmark.genres import fold, is_missing
+from earmark.genres import fold, is_missing, split_at
 from earmark.library.plan import WRITING, Plan, PlanItem, TagMode, blank_item, in_albums, proposal
 from earmark.spreadsheets import Writer, unguarded
 from earmark.types import Tags, Track
@@ -240,7 +240,7 @@ def _row(line: int, row: dict[str, str]) -> _Row:
 
 def _genres(cell: str) -> tuple[str, ...]:
     genres: dict[str, str] = {}
-    for part in cell.split(_SEPARATOR.strip()):
+    for part in split_at(_SEPARATOR.strip(), cell):
         if value := part.strip():
             genres.setdefault(fold(value), value)
     return tuple(genres.values())
