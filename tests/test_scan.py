@@ -15,6 +15,7 @@ from mutagen.flac import FLAC
 
 from earmark.errors import LibraryError
 from earmark.library import Catalogue
+from earmark.types import Tags
 from earmark.workflows import scan as scan_module
 from earmark.workflows.events import Event, FileSkipped, Progress, run
 from earmark.workflows.scan import ScanReport, scan
@@ -246,6 +247,27 @@ def test_a_closed_folder_forgets_nothing(
     assert report.unreadable == (
         (str(music / "closed"), "folder cannot be read: Permission denied"),
     )
+
+
+def test_what_may_not_be_touched_is_listed_and_never_opened(
+    music: Path, add: TagFile, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    add("in.flac", "Rock")
+    far = add("../far/out.flac", "Jazz")
+    (music / "link.flac").symlink_to(far)
+    (music / "folder").symlink_to(far.parent, target_is_directory=True)
+    links = [str(music / "folder" / "out.flac"), str(music / "link.flac")]
+    inside = os.path.realpath(music) + os.sep
+    assert run(scan(music, catalogue)).genres == {"Jazz": 2, "Rock": 1}
+    # What was known of it is forgotten, and known again once it may be looked at.
+    for _ in range(2):
+        report = run(scan(music, catalogue, lambda path: os.path.realpath(path).startswith(inside)))
+        assert report.genres == {"Rock": 1}
+        assert [path for path, _ in report.unreadable] == links
+        assert {reason for _, reason in report.unreadable} == {"leads out of the library"}
+        tracks = {track.path: track for track in catalogue.tracks(music)}
+        assert all(tracks[link].tags == Tags() for link in links)
+    assert run(scan(music, catalogue)).genres == {"Jazz": 2, "Rock": 1}
 
 
 def test_one_folder_leaves_the_others_alone(

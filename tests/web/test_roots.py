@@ -159,7 +159,10 @@ def encoded_paths() -> list[str]:
 
 def test_a_link_that_leads_out_is_neither_heard_nor_played(lib: Path, tmp_path: Path) -> None:
     outside = tmp_path / "library-outside" / "private.mp3"
-    write(outside, synth("music", 3.0), 44100, "mp3")
+    private = {"artist": "Private", "album": "Diary", "title": "Confession"}
+    write(outside, synth("music", 3.0), 44100, "mp3", tags=private)
+    tagged = {**private, "genre": "Secretcore"}
+    write(outside.with_name("tagged.mp3"), synth("music", 3.0), 44100, "mp3", tags=tagged)
     before = outside.read_bytes()
     for odd in ("pipe.mp3", "loop.mp3"):
         (lib / odd).unlink()
@@ -170,7 +173,16 @@ def test_a_link_that_leads_out_is_neither_heard_nor_played(lib: Path, tmp_path: 
         items = {i["path"]: i for album in page["albums"] for i in album["items"]}
         assert items["link.mp3"]["action"] == "error"
         assert items["link.mp3"]["reason"] == "leads out of the library"
-        assert items["linked/private.mp3"]["action"] == "error"
+        for name in ("link.mp3", "linked/private.mp3", "linked/tagged.mp3"):
+            assert items[name]["action"] == "error"
+            assert items[name]["before"] == []
+        # Nor is told what its tags say: in the plan, the library's figures, or what can be learned.
+        for where in (f"/plans/{plan_id}/albums?show=all", "/libraries/lib", "/plans", "/jobs"):
+            told = server.client.get(where).text
+            assert not [word for word in (*private.values(), "Secretcore") if word in told]
+        wanted = {"merges": {}, "only": [], "min_tracks": 3}
+        learned = server.client.post("/libraries/lib/labels", json=wanted).text
+        assert "Secretcore" not in learned
         root = f"http://{server.host}:{server.port}"
         assert server.client.get(root + items["link.mp3"]["media"]["audio_url"]).status_code == 403
         # Told to write it all the same, nothing is.

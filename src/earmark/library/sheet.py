@@ -241,7 +241,7 @@ def _row(line: int, row: dict[str, str]) -> _Row:
 def _genres(cell: str) -> tuple[str, ...]:
     genres: dict[str, str] = {}
     for part in split_at(_SEPARATOR.strip(), cell):
-        if value := part.strip():
+        if value := _one_line(part):
             genres.setdefault(fold(value), value)
     return tuple(genres.values())
 

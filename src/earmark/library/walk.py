@@ -23,11 +23,15 @@ AUDIO_EXTENSIONS = frozenset(_EXTENSIONS.split())
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A music file, with its size in bytes and its modification time."""
+    """A music file, with its size in bytes and its modification time.
+
+    `linked`: reached through a link, and so perhaps outside of the folder.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,9 @@ def walk(
 def _walk_below(root: str, passed_over: Counter[Kind]) -> Iterator[Found | WalkProblem]:
     real_root = os.path.realpath(root)
     visited: set[tuple[int, int]] = set()
-    pending = [root]
+    pending = [(root, False)]
     while pending:
-        folder = pending.pop()
+        folder, linked = pending.pop()
         try:
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in visited:
@@ -103,18 +107,19 @@ def _walk_below(root: str, passed_over: Counter[Kind]) -> Iterator[Found | WalkP
             is_dir = _is_dir(entry)
             if not is_dir and os.path.splitext(entry.name)[1].lower() not in AUDIO_EXTENSIONS:
                 continue
+            linked_here = linked or entry.is_symlink()
             if kind := why_passed_over(entry.name, is_dir=is_dir):
                 passed_over[kind] += 1
             elif entry.is_symlink() and _is_found(entry.path, real_root, is_dir):
                 continue
             elif is_dir:
-                below.append(entry.path)
+                below.append((entry.path, linked_here))
             else:
-                yield _look_at(entry)
+                yield _look_at(entry, linked_here)
         pending.extend(reversed(below))
 
 
-def _look_at(entry: os.DirEntry[str]) -> Found | WalkProblem:
+def _look_at(entry: os.DirEntry[str], linked: bool) -> Found | WalkProblem:
     try:
         status = entry.stat()
     except OSError as e:
@@ -122,7 +127,7 @@ def _look_at(entry: os.DirEntry[str]) -> Found | WalkProblem:
         return WalkProblem(entry.path, f"{what}: {e.strerror}")
     if not stat.S_ISREG(status.st_mode):
         return WalkProblem(entry.path, "not a regular file")
-    return Found(entry.path, status.st_size, status.st_mtime_ns)
+    return Found(entry.path, status.st_size, status.st_mtime_ns, linked)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

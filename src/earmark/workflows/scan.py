@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from earmark.errors import TagError
@@ -16,6 +16,9 @@ from earmark.types import Tags, Track
 from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
 
 _BATCH = 200
+_OUTSIDE = "leads out of the library"
+# Size and time that no file has, so that a scan which may look at it does.
+_NOT_READ = (-1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,24 @@ class ScanReport:
     passed_over: dict[Kind, int] = field(default_factory=dict)
 
 
-def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanReport]:
+def scan(
+    root: str | os.PathLike[str],
+    catalogue: Catalogue,
+    may_touch: Callable[[str], bool] = lambda _: True,
+) -> Workflow[ScanReport]:
     """Read the tags of files that are new or have changed, and forget those that are gone.
 
     A file whose size and modification time are the catalogue's is not opened. One whose tags cannot
     be read stays in the catalogue with the reason: its audio may be sound. What was read is
     stored every few hundred files, so that an interrupted scan goes on where it was.
+
+    Parameters
+    ----------
+    root : path-like
+    catalogue : Catalogue
+    may_touch : callable
+        Told the path of each file behind a link. One that it refuses is not opened, and nothing
+        that was known of its tags is kept; it is listed as unreadable.
 
     Raises
     ------
@@ -71,6 +86,7 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
     missing = set(known)
     to_read: list[Found] = []
     problems: list[WalkProblem] = []
+    outside: list[str] = []
     passed_over: Counter[Kind] = Counter()
     n_done = 0
     for n_done, found in enumerate(walk(root, passed_over), start=1):
@@ -79,7 +95,9 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
             yield FileSkipped(found.path, found.reason)
             continue
         missing.discard(found.path)
-        if known.get(found.path) != (found.size, found.mtime_ns):
+        if found.linked and not may_touch(found.path):
+            outside.append(found.path)
+        elif known.get(found.path) != (found.size, found.mtime_ns):
             to_read.append(found)
         if n_done % _BATCH == 0:
             yield Progress("looking", n_done, None, found.path)
@@ -88,6 +106,11 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
     closed = tuple(problem.path + os.sep for problem in problems if problem.is_dir)
     missing = {path for path in missing if not path.startswith(closed)}
 
+    catalogue.upsert_many(
+        Track(path, *_NOT_READ, Tags(), error=_OUTSIDE)
+        for path in outside
+        if known.get(path) != _NOT_READ
+    )
     vanished = yield from _read_all(to_read, catalogue)
     read = {found.path for found in to_read} - vanished
     gone = missing | (vanished & known.keys())
@@ -114,9 +137,13 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
     )
 
 
-def scanned(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanReport]:
+def scanned(
+    root: str | os.PathLike[str],
+    catalogue: Catalogue,
+    may_touch: Callable[[str], bool] = lambda _: True,
+) -> Workflow[ScanReport]:
     """`scan` on the way to something else, which says what was passed over on its own."""
-    report = yield from scan(root, catalogue)
+    report = yield from scan(root, catalogue, may_touch)
     yield from say_passed_over(report.passed_over)
     return report
 
