@@ -14,7 +14,7 @@ import numpy as np
 
 from earmark.evaluation.bootstrap import Bootstrap
 from earmark.evaluation.metrics import ratio
-from earmark.evaluation.report import TRACKS
+from earmark.evaluation.report.report import TRACKS
 
 Key: TypeAlias = tuple[str, int]
 """A track's path, and a number for each report that it was judged in."""

@@ -20,11 +20,11 @@ from collections import Counter
 from pathlib import Path
 
 from earmark import config
+from earmark.events import run
 from earmark.genres.names import canonical
-from earmark.library import Catalogue
+from earmark.session import Resources
+from earmark.training.request import LabelRequest
 from earmark.workflows.audit import AuditReport, AuditRequest, audit
-from earmark.workflows.events import run
-from earmark.workflows.learning_set import LabelRequest
 
 MIN_TRACKS = 20
 
@@ -95,9 +95,8 @@ def _audit(table: Path, backbone: str, home: Path) -> AuditReport:
     request = AuditRequest(
         LabelRequest(root="/", source=str(table), min_tracks=5), backbone=backbone
     )
-    with Catalogue.open(home / "catalogue.sqlite") as catalogue:
-        flow = audit(request, catalogue, home, n_workers=config.usable_cores(), time_limit_s=60)
-        return run(flow)
+    with Resources(home, n_workers=config.usable_cores(), time_limit_s=60) as resources:
+        return run(audit(request, resources))
 
 
 def _figures(report: AuditReport, planted: set[str]) -> dict[str, float]:

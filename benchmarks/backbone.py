@@ -79,13 +79,13 @@ def _measure(chosen: argparse.Namespace) -> None:
 def _models(model: str, teacher: str) -> dict[str, Bundle]:
     from earmark import config
     from earmark.errors import BundleError
-    from earmark.models import bundle, named
-    from earmark.models.named import shipped_model
+    from earmark.models import bundle, catalog
+    from earmark.models.catalog import shipped_model
 
     home = config.data_dir()
-    models = {"shipped": bundle.load(named.find(model, home) if model else shipped_model())}
+    models = {"shipped": bundle.load(catalog.find(model, home) if model else shipped_model())}
     try:
-        models["teacher"] = bundle.load(named.find(teacher, home))
+        models["teacher"] = bundle.load(catalog.find(teacher, home))
     except BundleError as e:
         print(f"left out: {e}; see `earmark models add`")
     return models
@@ -132,11 +132,15 @@ def _network(model: Bundle, song: str) -> dict[str, Any]:
 def _in_eight_bits(
     model: Bundle, music: Path | None, folder: Path
 ) -> tuple[Bundle, dict[str, float]]:
-    from earmark.workflows.events import run
+    from earmark.events import run
+    from earmark.session import Resources
     from earmark.workflows.quantise import quantise
 
-    with _some_music(music, folder) as root:
-        flow = quantise(model, str(root), folder / "int8", folder, n_workers=1, time_limit_s=60)
+    with (
+        _some_music(music, folder) as root,
+        Resources(folder, n_workers=1, time_limit_s=60) as resources,
+    ):
+        flow = quantise(model, str(root), folder / "int8", resources)
         found = run(flow)
     return found.bundle, {
         "n_tracks": found.n_tracks,

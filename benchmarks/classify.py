@@ -66,7 +66,7 @@ def _child(what: str, *arguments: str) -> None:
 
 def _cpu(path: str) -> None:
     from earmark.models import bundle
-    from earmark.models.named import shipped_model
+    from earmark.models.catalog import shipped_model
     from earmark.models.runtime import Classifier
 
     classifier = Classifier(bundle.load(shipped_model()))
@@ -84,8 +84,8 @@ def _cpu(path: str) -> None:
 
 def decide_by_excerpts(path: str, classifier: Classifier) -> Decision:
     """As `earmark classify` does."""
+    from earmark.decision.voting import decide
     from earmark.features.listen import listen
-    from earmark.voting import decide
 
     meta = classifier.bundle.meta
     probs = classifier.slice_probs(listen(path, meta.listen))
@@ -97,10 +97,10 @@ def decide_by_whole_file(path: str, classifier: Classifier) -> Decision:
     import librosa
     import numpy as np
 
-    from earmark.calibration import softmax
+    from earmark.decision.calibration import softmax
+    from earmark.decision.voting import decide
     from earmark.features import quantise
     from earmark.slices import cut
-    from earmark.voting import decide
 
     meta = classifier.bundle.meta
     features = meta.listen.features
@@ -133,18 +133,20 @@ def cpu_ms(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def _workers(folder: str, n_workers: int) -> None:
+    from earmark.events import run
     from earmark.models import bundle
-    from earmark.models.named import shipped_model
+    from earmark.models.catalog import shipped_model
+    from earmark.session import Resources
     from earmark.workflows.classify import classify
-    from earmark.workflows.events import run
 
     model = bundle.load(shipped_model())
     start = time.perf_counter()
-    flow = classify([folder], model, model.meta.vote, None, n_workers=n_workers, time_limit_s=60)
-    results = run(flow)
+    with Resources(Path(folder), n_workers=n_workers, time_limit_s=60) as resources:
+        flow = classify([folder], model, model.meta.vote, resources, remember=False)
+        results = run(flow)
     seconds = time.perf_counter() - start
     rss_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    assert all(result.decision is not None for result in results)
+    assert not any(result.error for result in results)
     print(
         f"{n_workers} workers: {len(results) / seconds:.1f} tracks/s"
         f" ({60 * len(results) / seconds:.0f} a minute), largest worker {rss_mb:.0f} MB"

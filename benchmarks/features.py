@@ -17,10 +17,11 @@ from pathlib import Path
 
 from tests.audiofiles import synth, write
 
+from earmark.events import run
 from earmark.features.store import FeatureStore
+from earmark.inference.batch import fill
+from earmark.pool import Workers
 from earmark.types import ExcerptConfig, ListenConfig
-from earmark.workflows.events import run
-from earmark.workflows.hearing import hear_all
 
 BOUND = 1.8
 CONFIG = ListenConfig(excerpts=ExcerptConfig(n_excerpts=10))
@@ -59,7 +60,7 @@ def _make(folder: Path, n: int) -> list[str]:
 def _hear(paths: list[str], folder: Path, n_workers: int) -> float:
     start = time.perf_counter()
     with FeatureStore(folder, CONFIG) as store:
-        heard = run(hear_all(paths, store, n_workers, 60.0))
+        heard = run(fill(store, paths, Workers(n_workers, time_limit_s=60)))
     assert len(heard) == len(paths)
     seconds = time.perf_counter() - start
     shutil.rmtree(folder)

@@ -66,8 +66,8 @@ def _child(what: str, *arguments: str) -> None:
 def _embed(path: str) -> None:
     from earmark.features.listen import listen
     from earmark.models import bundle
+    from earmark.models.catalog import shipped_model
     from earmark.models.embeddings import embed
-    from earmark.models.named import shipped_model
     from earmark.models.runtime import Classifier
 
     backbone = Classifier(bundle.load(shipped_model()))
@@ -118,8 +118,8 @@ def _command(folder: Path, n_tracks: int, backbone: str) -> dict[str, float]:
     from tests.audiofiles import synth, write
 
     from earmark import config
-    from earmark.models import named
-    from earmark.models.named import shipped_model
+    from earmark.models import catalog
+    from earmark.models.catalog import shipped_model
 
     library = folder / "library"
     library.mkdir()
@@ -132,7 +132,7 @@ def _command(folder: Path, n_tracks: int, backbone: str) -> dict[str, float]:
     out = folder / "model"
     command = [sys.executable, "-c", "from earmark.cli import main; main()", "train"]
     command += [str(library), "--recipe", "head", "--out", str(out), "--quiet"]
-    model = named.find(backbone, config.data_dir()) if backbone else shipped_model()
+    model = catalog.find(backbone, config.data_dir()) if backbone else shipped_model()
     command += ["--backbone", str(model)]
     seconds = []
     for _ in range(2):

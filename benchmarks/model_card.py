@@ -27,13 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import earmark
 from benchmarks import _card_numbers as numbers
 from earmark import config
 from earmark.models import bundle as bundles
-from earmark.models import named
+from earmark.models import catalog
 from earmark.models.bundle import Bundle
-from earmark.models.named import shipped_model
+from earmark.models.catalog import shipped_model
+from earmark.version import __version__
 
 OURS = "ear"
 POOLED = "pooled"
@@ -130,10 +130,10 @@ def read_plan(words: list[str]) -> Plan:
     parser.add_argument("--training-cpu-s", type=float, help="what making the model took")
     chosen = parser.parse_args(words)
     home, data = config.data_dir(), Path(os.path.normpath(chosen.data.absolute()))
-    model = bundles.load(named.find(chosen.model, home) if chosen.model else shipped_model())
+    model = bundles.load(catalog.find(chosen.model, home) if chosen.model else shipped_model())
     names = [name for name in chosen.teachers.split(",") if name]
-    backbone = bundles.load(named.find(chosen.backbone, home)) if chosen.backbone else model
-    backbones = {OURS: backbone, **{name: bundles.load(named.find(name, home)) for name in names}}
+    backbone = bundles.load(catalog.find(chosen.backbone, home)) if chosen.backbone else model
+    backbones = {OURS: backbone, **{name: bundles.load(catalog.find(name, home)) for name in names}}
     sources = chosen.sources.split(",")
     sets = {name: chosen.out / f"{name}.csv" for name in (*sources, POOLED)}
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ def collect(plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": {"name": plan.model.meta.name, "model_id": plan.model.model_id},
         "backbone": _made(plan.backbones[OURS]),
-        "earmark": earmark.__version__,
+        "earmark": __version__,
         "n_seeds": len(plan.seeds),
         "training_cpu_s": plan.training_cpu_s,
         "folds": {data: _folds(plan, data) for data in plan.sources},

@@ -75,9 +75,9 @@ def _in_child(what: str, music: Path, database: Path) -> dict[str, float]:
 
 
 def _measure(what: str, music: str, database: str) -> dict[str, float]:
+    from earmark.events import run
     from earmark.library import Catalogue, Found, walk
-    from earmark.workflows.events import run
-    from earmark.workflows.scan import scan
+    from earmark.library.scan import scan
 
     if what == "mutagen":
         import mutagen

@@ -26,15 +26,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earmark.events import run
 from earmark.features.store import FeatureStore
+from earmark.inference.batch import fill
+from earmark.pool import Workers
 from earmark.training import recipes
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.types import ExcerptConfig, Slices
-from earmark.workflows.events import run
-from earmark.workflows.hearing import hear_all
 
 if TYPE_CHECKING:
-    from earmark.training.data import Part
+    from earmark.training.torch.data import Part
 
 BOUND_RSS_MB, BOUND_WAIT = 1500, 0.10
 MUSIC = Path(__file__).parents[2] / "shared" / "data"
@@ -100,7 +101,7 @@ def build(chosen: argparse.Namespace) -> None:
     paths = clips(chosen.folder / "seeds", N_SEEDS, chosen)
     start = time.perf_counter()
     with FeatureStore(chosen.folder / "few", recipe().listen) as few:
-        heard = run(hear_all(paths, few, os.cpu_count() or 1, 60))
+        heard = run(fill(few, paths, Workers(os.cpu_count() or 1, time_limit_s=60)))
         spans = few.locate(list(heard.values()))
         seeds = [few.read(span[:10]) for span in spans if len(span) >= 10]
     rng = np.random.default_rng(0)
@@ -119,7 +120,7 @@ def build(chosen: argparse.Namespace) -> None:
 
 
 def whole(store: FeatureStore, n_clips: int) -> Part:
-    from earmark.training.data import Part
+    from earmark.training.torch.data import Part
 
     spans = store.locate([str(i) for i in range(n_clips)])
     return Part.of(store, spans, [i % N_GENRES for i in range(n_clips)])
@@ -153,8 +154,8 @@ def subset(part: Part, n: int, seed: int) -> Part:
 
 
 def train(chosen: argparse.Namespace) -> None:
-    from earmark.training.fit import fit
-    from earmark.training.settings import Epoch
+    from earmark.events import Epoch
+    from earmark.training.torch.fit import fit
 
     how = recipe().replaced({"schedule.epochs": 1}, "benchmark")
     with FeatureStore(chosen.folder / "store", how.listen) as store:
@@ -186,7 +187,7 @@ def train(chosen: argparse.Namespace) -> None:
 def _augmentation_ms(how: TrainingRecipe) -> float:
     import torch
 
-    from earmark.training.augment import Augmenter, mixup
+    from earmark.training.torch.augment import Augmenter, mixup
 
     augment = Augmenter(how.augmentation, how.features, how.slices.n_frames)
     rng = np.random.default_rng(0)
@@ -217,13 +218,13 @@ def plain() -> TrainingRecipe:
 
 
 def ours(chosen: argparse.Namespace) -> None:
-    from earmark.training.data import Part
-    from earmark.training.fit import fit
-    from earmark.training.settings import Epoch
+    from earmark.events import Epoch
+    from earmark.training.torch.data import Part
+    from earmark.training.torch.fit import fit
 
     how, start = plain(), time.perf_counter()
     with FeatureStore(chosen.folder / "ours", how.listen) as store:
-        heard = run(hear_all(compared(chosen), store, os.cpu_count() or 1, 60))
+        heard = run(fill(store, compared(chosen), Workers(os.cpu_count() or 1, time_limit_s=60)))
         prepared = time.perf_counter() - start
         spans = store.locate(list(heard.values()))
         part = Part.of(store, spans, [i % N_GENRES for i in range(len(spans))])

@@ -20,7 +20,7 @@ from typing import Any
 
 from earmark.models import bundle
 from earmark.models.bundle import Bundle
-from earmark.models.named import shipped_model
+from earmark.models.catalog import shipped_model
 
 HERE = Path(__file__).parent
 SAVED = HERE / "model-card.json"

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from earmark.evaluation import plots
 from earmark.evaluation.claims import claims
 from earmark.evaluation.comparison import HEAD, PAPER, Cell, Comparison, duration, rows
-from earmark.evaluation.comparison_report import complaints
-from earmark.evaluation.document import Block, Notice, Paragraph, Table, to_markdown
+from earmark.evaluation.plots import base as plots
+from earmark.evaluation.report.comparison import complaints
+from earmark.evaluation.report.document import Block, Notice, Paragraph, Table, to_markdown
 from earmark.training import recipes
 
 HERE = Path(__file__).parent

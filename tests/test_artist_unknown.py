@@ -12,15 +12,15 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("matplotlib", reason="needs earmark[report]")
 
 from earmark.cli.train import measured_on
-from earmark.evaluation import plots
-from earmark.evaluation.document import to_markdown
 from earmark.evaluation.judged import Judged
-from earmark.evaluation.prose import compose
+from earmark.evaluation.plots import base as plots
+from earmark.evaluation.report.document import to_markdown
+from earmark.evaluation.report.prose import compose
 from earmark.evaluation.results import Evaluation, compare, evaluate
 from earmark.evaluation.scores import Scores, summarise
 from earmark.models import bundle as bundles
-from earmark.workflows.learning_set import LearningSet
-from earmark.workflows.runfolder import write_results
+from earmark.training.learning_set import LearningSet
+from earmark.training.run_folder import write_results
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark

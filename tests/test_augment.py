@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from earmark.features import compute
-from earmark.training.augment import (
+from earmark.training.recipes.settings import AugmentConfig
+from earmark.training.torch.augment import (
     Augmenter,
     add_noise,
     mask,
@@ -21,7 +22,6 @@ from earmark.training.augment import (
     shift_pitch,
     stretch,
 )
-from earmark.training.settings import AugmentConfig
 from earmark.types import FeatureConfig
 
 N = 16

@@ -11,14 +11,14 @@ import pytest
 
 pytest.importorskip("torch", reason="needs earmark[train]")
 
+from earmark.decision.stacking import FEATURES
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
 from earmark.models import registry
 from earmark.models.bundle import Bundle, BundleMeta
-from earmark.models.named import shipped_model
+from earmark.models.catalog import shipped_model
 from earmark.models.runtime import BATCH, Classifier
-from earmark.stacking import FEATURES
-from earmark.training.export import to_onnx
+from earmark.training.torch.export import to_onnx
 from earmark.types import (
     FeatureConfig,
     ListenConfig,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from earmark.calibration import fit_temperature, softmax, threshold_for_precision
+from earmark.decision.calibration import fit_temperature, softmax, threshold_for_precision
 
 
 def test_softmax_of_known_logits() -> None:

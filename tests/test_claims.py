@@ -20,8 +20,8 @@ from earmark.evaluation.comparison import (
     rows,
     share,
 )
-from earmark.evaluation.comparison_report import complaints, compose, write_comparison
-from earmark.evaluation.document import to_markdown
+from earmark.evaluation.report.comparison import complaints, compose, write_comparison
+from earmark.evaluation.report.document import to_markdown
 
 REPORTED = Reported("80 %", 0.8, "tracks", "10 genres")
 

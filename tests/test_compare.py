@@ -15,17 +15,17 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 
 from earmark.errors import ConfigError
 from earmark.evaluation.comparison import Cell, Comparison
-from earmark.library import Catalogue
+from earmark.events import Epoch, Event, Note, Workflow
 from earmark.models import bundle, registry
+from earmark.session import Resources
 from earmark.training import recipes
-from earmark.training.caps import capped, quick
-from earmark.training.settings import Epoch
+from earmark.training.recipes.caps import capped, quick
+from earmark.training.request import LabelRequest
 from earmark.workflows import compare as comparing
 from earmark.workflows.compare import CompareRequest, compare
-from earmark.workflows.events import Event, Note, Workflow
-from earmark.workflows.learning_set import LabelRequest
 from tests import backbones
 from tests.cli import earmark
+from tests.sessions import resources
 from tests.test_evaluate_cli import RECIPE, fill
 from tests.trainings import on_one_core
 
@@ -71,20 +71,20 @@ class Run:
         self.music, self.home = music, home
         self.events: list[Event] = []
 
-    def flow(self, catalogue: Catalogue, *names: Path, **more: Any) -> Workflow[Comparison]:
+    def flow(self, session: Resources, *names: Path, **more: Any) -> Workflow[Comparison]:
         request = CompareRequest(
             LabelRequest(str(self.music), min_tracks=5, fingerprints=False),
             self.home / "out",
             tuple(recipes.load(str(name)) for name in names),
             **more,
         )
-        return compare(request, catalogue, self.home, n_workers=1, time_limit_s=60)
+        return compare(request, session)
 
     def __call__(self, *names: Path, stop_at: int = 0, **more: Any) -> Comparison:
         """With a Ctrl-C at the epoch of number `stop_at`."""
         self.events = []
-        with Catalogue.open(self.home / "catalogue.sqlite") as catalogue:
-            flow = self.flow(catalogue, *names, **more)
+        with resources(self.home) as session:
+            flow = self.flow(session, *names, **more)
             pending: BaseException | None = None
             while True:
                 try:
@@ -166,8 +166,8 @@ def test_what_an_author_said_trains_nothing_again_and_another_schedule_does(
     assert found.cells[0].reported.figure == "nine in ten slices"
     for old, new in (("epochs = 5", "epochs = 1"), ("[0.6, 0.2, 0.2]", "[0.5, 0.3, 0.2]")):
         written(again, text.replace(old, new))
-        with Catalogue.open(made.home / "catalogue.sqlite") as catalogue:
-            flow = made.flow(catalogue, again)
+        with resources(made.home) as session:
+            flow = made.flow(session, again)
             assert isinstance(next(flow), Note)
             flow.close()
 
@@ -195,8 +195,8 @@ def test_cells_of_an_older_training_are_measured_again(
 ) -> None:
     made, _ = done
     monkeypatch.setattr("earmark.workflows.crossval.FORMAT", -1)
-    with Catalogue.open(made.home / "catalogue.sqlite") as catalogue:
-        flow = made.flow(catalogue, reported)
+    with resources(made.home) as session:
+        flow = made.flow(session, reported)
         assert isinstance(next(flow), Note)
         flow.close()
 

@@ -14,19 +14,20 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 pytest.importorskip("matplotlib", reason="needs earmark[eval]")
 
+from earmark.datasets.splitting import SplitRequest
 from earmark.errors import DataError
-from earmark.evaluation import plots
-from earmark.library import Catalogue
+from earmark.evaluation.plots import base as plots
+from earmark.events import Event, Note, run
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
-from earmark.training.recipe import TrainingRecipe
+from earmark.session import Resources
+from earmark.training.learning_set import Example
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.request import LabelRequest, TrainRequest
 from earmark.workflows.crossval import CrossRequest, Trainings, cross_validate
-from earmark.workflows.events import Event, Note, run
-from earmark.workflows.learning_set import Example, LabelRequest
-from earmark.workflows.splitting import SplitRequest
-from earmark.workflows.train import TrainRequest
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
+from tests.sessions import resources
 
 # House is a kind of Electronic.
 KINDS: dict[str, Kind] = {"House": "tone", "Rock": "noise", "Electronic": "music"}
@@ -50,14 +51,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def catalogue(home: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(home / "catalogue.sqlite") as opened:
+def session(home: Path) -> Iterator[Resources]:
+    with resources(home) as opened:
         yield opened
 
 
 @pytest.fixture
-def trainings(catalogue: Catalogue, home: Path, tmp_path: Path) -> Trainings:
-    return Trainings(tmp_path / "out", catalogue, home, n_workers=1, time_limit_s=60)
+def trainings(session: Resources, tmp_path: Path) -> Trainings:
+    return Trainings(tmp_path / "out", session)
 
 
 @pytest.fixture
@@ -137,12 +138,12 @@ def test_what_an_older_version_has_trained_is_not_reused(
 
 
 def test_a_genre_left_out_is_not_learned_as_the_genre_above_it(
-    catalogue: Catalogue, home: Path, request_for_head: TrainRequest, tmp_path: Path
+    session: Resources, request_for_head: TrainRequest, tmp_path: Path
 ) -> None:
     request = CrossRequest(
         dataclasses.replace(request_for_head, out=tmp_path / "out"), leave_genre_out=True
     )
-    flow = cross_validate(request, catalogue, home, n_workers=1, time_limit_s=60)
+    flow = cross_validate(request, session)
     (found,) = run(flow, lambda _: None)
     with (tmp_path / "out/artist/without House/run/split.csv").open(newline="") as file:
         learned = Counter(
@@ -154,7 +155,7 @@ def test_a_genre_left_out_is_not_learned_as_the_genre_above_it(
 
 
 def test_of_two_genres_none_can_be_left_out(
-    catalogue: Catalogue, home: Path, request_for_head: TrainRequest, tmp_path: Path
+    session: Resources, request_for_head: TrainRequest, tmp_path: Path
 ) -> None:
     two = relabelled(request_for_head, only=("House", "Rock"))
     request = CrossRequest(
@@ -162,7 +163,7 @@ def test_of_two_genres_none_can_be_left_out(
         protocols=("track-random", "artist"),
         leave_genre_out=True,
     )
-    flow = cross_validate(request, catalogue, home, n_workers=1, time_limit_s=60)
+    flow = cross_validate(request, session)
     with pytest.raises(DataError, match="only House and Rock: with one of them left out"):
         run(flow, lambda _: None)
     assert not (tmp_path / "out").exists()

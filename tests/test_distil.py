@@ -11,20 +11,20 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.errors import DataError
+from earmark.events import Event, Note, Progress, run
 from earmark.features.store import FeatureStore
-from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.foreign import musicnn
 from earmark.models.runtime import Classifier
 from earmark.training import recipes
-from earmark.workflows import distil
+from earmark.training.learners import distil
+from earmark.training.request import LabelRequest, TrainRequest
+from earmark.training.train import train
 from earmark.workflows.crossval import Trainings
-from earmark.workflows.events import Event, Note, Progress, run
-from earmark.workflows.learning_set import LabelRequest
-from earmark.workflows.train import TrainRequest, train
 from tests import backbones, foreign
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark
+from tests.sessions import resources
 
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise", "Folk": "music"}
 RECIPE = """
@@ -214,8 +214,8 @@ def test_folds_share_a_backbone_and_say_what_it_has_heard(
         request_for(library, library, recipe, tmp_path / "out", seed=4), unlabelled=()
     )
     events: list[Event] = []
-    with Catalogue.open(home / "catalogue.sqlite") as catalogue:
-        trainings = Trainings(tmp_path / "folds", catalogue, home, n_workers=1, time_limit_s=60)
+    with resources(home) as session:
+        trainings = Trainings(tmp_path / "folds", session)
         folds = run(trainings.folds(request, "artist", 2), events.append)
     said = "\n".join(event.text for event in events if isinstance(event, Note))
     assert said.count("no unlabelled music is given") == 2
@@ -231,15 +231,15 @@ def test_a_run_that_is_cut_short_leaves_no_half_backbone(
 ) -> None:
     before = set((home / "distilled").glob("*"))
     request = request_for(library, unlabelled, recipe, tmp_path / "out", seed=5)
-    with Catalogue.open(home / "catalogue.sqlite") as catalogue:
-        flow = train(request, catalogue, home, n_workers=1, time_limit_s=60)
+    with resources(home) as session:
+        flow = train(request, session)
         for event in flow:
             if isinstance(event, Progress) and (event.stage, event.done) == ("distilling", 8):
                 break
         flow.close()
         assert set((home / "distilled").glob("*")) == before
         assert not (tmp_path / "out").exists()
-        report = run(train(request, catalogue, home, n_workers=1, time_limit_s=60))
+        report = run(train(request, session))
     assert report.scores["accuracy"] >= 0.9
     assert len(set((home / "distilled").glob("*")) - before) == 1
 
@@ -262,8 +262,8 @@ def test_a_backbone_that_does_not_hear_as_its_teacher_does_is_refused(
     monkeypatch.setattr(distil, "_drawn", hardly_any)
     request = request_for(library, unlabelled, recipe, tmp_path / "out", seed=6)
     with (
-        Catalogue.open(home / "catalogue.sqlite") as catalogue,
+        resources(home) as session,
         pytest.raises(DataError, match=r"matches only .* of its teacher's features"),
     ):
-        run(train(request, catalogue, home, n_workers=1, time_limit_s=60))
+        run(train(request, session))
     assert set((home / "distilled").glob("*")) == before

@@ -18,8 +18,8 @@ from earmark.datasets import fingerprints
 from earmark.datasets.duplicates import DuplicatePair
 from earmark.datasets.fingerprints import FingerprintStore, fingerprinted_ids
 from earmark.errors import LibraryError
-from earmark.workflows import duplicates as workflow
-from earmark.workflows.events import FileSkipped, Progress, run
+from earmark.events import FileSkipped, Progress, run
+from earmark.pool import Workers
 from tests.audiofiles import synth, write
 
 
@@ -100,23 +100,23 @@ def test_for_programs(library: Path) -> None:
 def test_a_second_run_listens_to_nothing_new(
     library: Path, earmark_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflow, "_known", set())
+    monkeypatch.setattr(fingerprints, "_known", set())
     paths = [str(library / "song.mp3"), str(library / "other.flac")]
     events: list[object] = []
-    flow = workflow.compare(paths, earmark_home, n_workers=1, time_limit_s=60)
+    flow = fingerprints.compare(paths, earmark_home / "fingerprints", Workers(1, time_limit_s=60))
     first = run(flow, events.append)
     assert sum(isinstance(e, Progress) and e.stage == "listening" for e in events) == 3
     assert len(fingerprinted_ids(earmark_home / "fingerprints")) == 2
     (library / "song.mp3").rename(library / "moved.mp3")
-    workflow._start(earmark_home / "fingerprints")
-    assert isinstance(workflow._take(str(library / "moved.mp3")), str)
-    assert isinstance(workflow._take(str(library / "old" / "cut.ogg")), Fingerprint)
+    fingerprints._start(earmark_home / "fingerprints", 2)
+    assert isinstance(fingerprints._take(str(library / "moved.mp3")), str)
+    assert isinstance(fingerprints._take(str(library / "old" / "cut.ogg")), Fingerprint)
     assert first.pairs == ()
 
 
 def test_groups_follow_links() -> None:
     pairs = tuple(DuplicatePair(a, b, "near", 1.0, 0.0, 0.5) for a, b in ((0, 3), (3, 4), (1, 5)))
-    report = workflow.DuplicateReport(tuple("abcdef"), pairs)
+    report = fingerprints.DuplicateReport(tuple("abcdef"), pairs)
     assert report.groups() == [[0, 3, 4], [1, 5]]
 
 
@@ -125,8 +125,10 @@ def test_what_cannot_be_read_is_reported_and_the_rest_compared(
 ) -> None:
     names = ("song.mp3", "broken.mp3", "gone.mp3", "old/cut.ogg")
     events: list[object] = []
-    flow = workflow.compare(
-        [str(library / name) for name in names], earmark_home, n_workers=1, time_limit_s=60
+    flow = fingerprints.compare(
+        [str(library / name) for name in names],
+        earmark_home / "fingerprints",
+        Workers(1, time_limit_s=60),
     )
     report = run(flow, events.append)
     skipped = {Path(e.path).name for e in events if isinstance(e, FileSkipped)}

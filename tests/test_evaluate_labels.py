@@ -7,14 +7,14 @@ import pytest
 
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
-from earmark.library import Catalogue
+from earmark.events import run
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
+from earmark.training.request import LabelRequest
 from earmark.workflows.evaluate import Answers, fresh_answers
-from earmark.workflows.events import run
-from earmark.workflows.learning_set import LabelRequest
 from tests import backbones
 from tests.audiofiles import synth, write
+from tests.sessions import resources
 
 
 def model(folder: Path, *labels: str) -> Bundle:
@@ -34,8 +34,8 @@ def heard(
         y = synth("music", 4.0, 22050, 1, seed=i)
         write(music / f"{i}.flac", y, 22050, "flac", {field: value, "artist": f"artist {i}"})
     request = LabelRequest(str(music), field=field, only=only)
-    with Catalogue.open(folder / "library.db") as catalogue:
-        flow = fresh_answers(bundle, request, catalogue, n_workers=1, time_limit_s=60)
+    with resources(folder / "home") as session:
+        flow = fresh_answers(bundle, request, session)
         answers: Answers = run(flow)
     return [(subject.kind, subject.genre) for subject in answers.subjects]
 

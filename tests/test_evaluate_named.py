@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("matplotlib", reason="needs earmark[report]")
 pytest.importorskip("onnx", reason="needs earmark[report]")
 
-from earmark.models import named
+from earmark.events import run
+from earmark.models import catalog
 from earmark.workflows import models
-from earmark.workflows.events import run
 from tests import backbones
 from tests.audiofiles import synth, write
 from tests.cli import earmark
@@ -36,7 +36,7 @@ def measured(*args: object) -> tuple[str, int]:
 
 
 def test_the_model_that_ships_is_measured_by_its_name(tmp_path: Path) -> None:
-    assert named.SHIPPED == "ear"
+    assert catalog.SHIPPED == "ear"
     music = fill(tmp_path / "music", {"Jazz": "tone", "Rock": "noise"})
     assert measured("ear", music) == ("ear", 6)
 

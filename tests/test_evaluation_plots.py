@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="needs earmark[train]")
 
-from earmark.evaluation import plots
 from earmark.evaluation.bootstrap import Score
+from earmark.evaluation.plots import base as plots
 from earmark.evaluation.rejection import risk_coverage_curve
 from earmark.evaluation.reliability import reliability_curve
 from earmark.evaluation.results import compare

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from earmark.calibration import softmax
+from earmark.decision.calibration import softmax
 from earmark.evaluation import nonmusic, unknown
 from earmark.evaluation.unknown import TRACK_SCORES, Shown
 from earmark.features import compute

@@ -18,9 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from earmark import features
 from earmark.errors import ConfigError
-from earmark.evaluation import filter_plot
 from earmark.evaluation.examples import Mistaken, mistaken, picks
 from earmark.evaluation.judged import Judged
+from earmark.evaluation.plots import filters as filter_plot
 from earmark.models import bundle as bundles
 from earmark.models import saliency
 from earmark.models.bundle import Bundle, BundleMeta

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 
-from earmark.calibration import softmax
+from earmark.decision.calibration import softmax
 from earmark.models.classical import familiarity
 from earmark.models.classical.folds import folds
 from earmark.models.classical.head import Tracks, fit_head, hold_out

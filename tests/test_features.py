@@ -14,7 +14,7 @@ from earmark import features
 from earmark.errors import BundleError, ConfigError, MissingExtraError
 from earmark.features.store import FeatureStore, recipe_key
 from earmark.models import bundle as bundles
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.types import FRONTEND_PARAMETERS, FeatureConfig, ListenConfig, SliceConfig, Slices
 from tests.audiofiles import synth
 from tests.frontends import EXAMPLES

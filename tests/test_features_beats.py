@@ -13,7 +13,7 @@ from earmark.features import listen as listening
 from earmark.features.beats import find_bars, resample
 from earmark.features.listen import check, listen
 from earmark.features.store import recipe_key
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.types import (
     ExcerptConfig,
     FeatureConfig,

@@ -17,7 +17,7 @@ pytest.importorskip("matplotlib", reason="needs earmark[report]")
 
 from earmark.datasets.sample import draw_shots
 from earmark.errors import DataError
-from earmark.workflows.learning_set import short_hash
+from earmark.training.provenance import short_hash
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark

@@ -17,12 +17,13 @@ pytest.importorskip("onnx", reason="needs earmark[head]")
 import onnx
 from sklearn.linear_model import LogisticRegression
 
-from earmark.calibration import fit_temperature
 from earmark.datasets import PARTS
+from earmark.decision.calibration import fit_temperature
 from earmark.errors import BundleError, DataError
 from earmark.features.listen import listen
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
+from earmark.models.catalog import shipped_model
 from earmark.models.classical.folds import folds
 from earmark.models.classical.graft import graft
 from earmark.models.classical.head import (
@@ -36,12 +37,12 @@ from earmark.models.classical.head import (
     usual_distances,
 )
 from earmark.models.embeddings import EmbeddingStore, embed, embedded_ids
-from earmark.models.named import shipped_model
 from earmark.models.runtime import Classifier
+from earmark.training import run_folder
+from earmark.training.learners.head import learnable
+from earmark.training.learning_set import spans
+from earmark.training.provenance import short_hash
 from earmark.types import Slices, VoteConfig
-from earmark.workflows import runfolder
-from earmark.workflows.learning_set import short_hash, spans
-from earmark.workflows.train_head import learnable
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.blobs import tracks
@@ -316,7 +317,7 @@ def test_after_calibration_the_head_learns_from_the_validation_tracks_too(
     trained: Path, own_backbone: Path, home: Path
 ) -> None:
     meta = bundles.load(trained).meta
-    examples = runfolder.read_split(trained.with_name("head-run"), meta.labels)
+    examples = run_folder.read_split(trained.with_name("head-run"), meta.labels)
     train, valid, test = ([e for e in examples if e.part == part] for part in PARTS)
     with EmbeddingStore(home / "embeddings", bundles.load(own_backbone)) as store:
         alone, more = learnable(store, train), learnable(store, [*train, *valid])

@@ -12,9 +12,9 @@ pytest.importorskip("onnx", reason="needs earmark[train]")
 
 import torch
 
-from earmark.models.extension import extend
-from earmark.training.imitation import imitate
-from earmark.training.settings import ImitationConfig
+from earmark.models.onnx.extension import extend
+from earmark.training.recipes.settings import ImitationConfig
+from earmark.training.torch.imitation import imitate
 from earmark.types import FloatArray
 from tests import backbones
 

@@ -40,14 +40,14 @@ def test_help_loads_nothing_heavy(verb: str) -> None:
         "earmark.workflows.classify",
         "earmark.workflows.plan",
         "earmark.workflows.apply",
-        "earmark.workflows.scan",
-        "earmark.workflows.train",
-        "earmark.workflows.train_head",
+        "earmark.library.scan",
+        "earmark.training.train",
+        "earmark.training.learners.head",
         "earmark.workflows.audit",
         "earmark.models.runtime",
         "earmark.features.listen",
         "earmark.web.app",
-        "earmark.web.work",
+        "earmark.web.jobs.process",
     ],
 )
 def test_the_way_through_needs_no_heavy_library(module: str) -> None:

@@ -13,10 +13,10 @@ import pytest
 import earmark.tags.apply as tags_apply
 import earmark.tags.delta as tags_delta
 from earmark.errors import TagError
+from earmark.events import Workflow
 from earmark.library import Catalogue
 from earmark.tags import Journal, read_tags
 from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
-from earmark.workflows.events import Workflow
 from tests.tagfiles import leftovers, plan
 from tests.tagmakers import add_id3, bare_mp3
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from earmark.datasets import read
+from earmark.events import Note, run
 from earmark.features.store import FeatureStore
-from earmark.library import Catalogue
+from earmark.training.choosing import idle_merges
+from earmark.training.learning_set import assemble
+from earmark.training.request import LabelRequest
 from earmark.types import ListenConfig
-from earmark.workflows.choosing import idle_merges
-from earmark.workflows.events import Note, run
-from earmark.workflows.learning_set import LabelRequest, assemble
 from tests.audiofiles import Kind, synth, write
+from tests.sessions import resources
 
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise"}
 
@@ -40,11 +41,11 @@ def notes(music: Path, home: Path, **labels: object) -> list[str]:
     request = LabelRequest(str(music), **given)  # type: ignore[arg-type]
     said: list[str] = []
     with (
-        Catalogue.open(home / "c.sqlite") as catalogue,
+        resources(home) as session,
         FeatureStore(home, ListenConfig()) as store,
     ):
         run(
-            assemble(request, catalogue, store, home, n_workers=1, time_limit_s=60),
+            assemble(request, session, store),
             lambda event: said.append(event.text) if isinstance(event, Note) else None,
         )
     return said

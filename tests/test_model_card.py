@@ -15,7 +15,7 @@ from benchmarks import _card_numbers as numbers
 from benchmarks import model_card
 
 from earmark.models import bundle
-from earmark.models.named import shipped_model
+from earmark.models.catalog import shipped_model
 from tests import backbones
 from tests.cli import earmark
 

@@ -13,11 +13,11 @@ import pytest
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.errors import BundleError, ConfigError
+from earmark.events import Event, Progress, run
 from earmark.models import bundle as bundles
-from earmark.models import named
+from earmark.models import catalog
 from earmark.models.foreign.sources import SOURCES, Source
 from earmark.workflows import models
-from earmark.workflows.events import Event, Progress, run
 from tests import backbones, foreign
 from tests.audiofiles import synth, write
 from tests.cli import earmark
@@ -68,7 +68,7 @@ def test_a_model_is_fetched_checked_and_converted(published: Source, tmp_path: P
     assert events[-1] == Progress(
         f"fetching {published.file}", published.n_bytes, published.n_bytes
     )
-    assert bundle.path == named.folder_of("musicnn", tmp_path)
+    assert bundle.path == catalog.folder_of("musicnn", tmp_path)
     assert (bundle.meta.name, bundle.meta.licence) == ("musicnn", "ISC")
     assert bundles.texts(bundle.path)["LICENSE"].startswith("Copyright")
     assert "LICENSE" in (bundle.path / "SHA256SUMS").read_text()
@@ -116,9 +116,9 @@ def test_a_model_is_replaced_by_no_other(published: Source, wheel: Path, tmp_pat
         run(models.add(name, tmp_path, own.path))
         with pytest.raises(ConfigError, match=f"`earmark models remove {name}` first"):
             run(models.add(name, tmp_path, tmp_path / "other"))
-        (named.folder_of(name, tmp_path) / "model.onnx").write_bytes(b"damaged")
+        (catalog.folder_of(name, tmp_path) / "model.onnx").write_bytes(b"damaged")
         run(models.add(name, tmp_path, own.path))  # the same again, which mends it
-        assert bundles.load(named.folder_of(name, tmp_path)).model_id == own.model_id
+        assert bundles.load(catalog.folder_of(name, tmp_path)).model_id == own.model_id
     with pytest.raises(ConfigError, match="another model is called musicnn"):
         run(models.add("musicnn", tmp_path, wheel))
     assert leftovers(tmp_path) == ["mine", "musicnn"]
@@ -136,15 +136,15 @@ def test_a_folder_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.Monkey
     home, here = tmp_path / "home", tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    assert named.find("mine", home) == Path("mine")  # neither: for others to complain about
+    assert catalog.find("mine", home) == Path("mine")  # neither: for others to complain about
     own = backbones.write(tmp_path / "own")
     run(models.add("mine", home, own.path))
-    assert named.find("mine", home) == home / "models" / "mine"
+    assert catalog.find("mine", home) == home / "models" / "mine"
     (here / "mine").mkdir()
-    assert named.find("mine", home) == home / "models" / "mine"
+    assert catalog.find("mine", home) == home / "models" / "mine"
     backbones.write(here / "mine")
-    assert named.find("mine", home) == Path("mine")
-    assert named.find(str(own.path), home) == own.path
+    assert catalog.find("mine", home) == Path("mine")
+    assert catalog.find(str(own.path), home) == own.path
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
@@ -167,7 +167,7 @@ def test_a_known_model_that_was_not_added_is_told_from_one_that_there_is_not(
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "-x", "a b"])
 def test_what_is_no_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no name"):
-        named.folder_of(name, tmp_path)
+        catalog.folder_of(name, tmp_path)
 
 
 # --- the command line --------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_a_named_model_is_listed_used_and_removed(earmark_home: Path, tmp_path: 
     assert leftovers(earmark_home) == []
     gone = earmark("models", "remove", "mine")
     assert (gone.code, "no model called mine" in gone.err) == (2, True)
-    kept = earmark("models", "remove", named.SHIPPED)
+    kept = earmark("models", "remove", catalog.SHIPPED)
     assert kept.code == 2
     assert kept.err == "earmark: ear comes with Earmark and cannot be removed\n"
 
@@ -209,7 +209,7 @@ def test_a_folder_with_other_things_in_it_is_neither_deleted_nor_replaced(tmp_pa
     bundle = run(models.add("mine", tmp_path, backbones.write(tmp_path / "own").path))
     (bundle.path / "notes.txt").write_text("mine")
     with pytest.raises(BundleError, match=r"notes\.txt") as refused:
-        named.remove("mine", tmp_path)
+        catalog.remove("mine", tmp_path)
     assert refused.value.hint.startswith("move what else is there away")
     with pytest.raises(BundleError, match=r"notes\.txt") as refused:
         run(models.add("mine", tmp_path, tmp_path / "own"))

@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark import features
+from earmark.events import run
 from earmark.features.listen import listen
 from earmark.models.foreign.sources import SOURCES
 from earmark.models.foreign.tensorflow import read_checkpoint
 from earmark.workflows import models
-from earmark.workflows.events import run
 from tests import foreign
 
 pytestmark = pytest.mark.slow

@@ -9,16 +9,17 @@ import pytest
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
 from earmark.errors import ConfigError
+from earmark.events import run
 from earmark.features.listen import listen
 from earmark.models import bundle as bundles
 from earmark.models.bundle import BundleMeta
-from earmark.models.foreign.graph import Graph
+from earmark.models.onnx.graph import Graph
 from earmark.models.runtime import Classifier
 from earmark.types import FeatureConfig, ListenConfig, SliceConfig, VoteConfig
-from earmark.workflows.events import run
 from earmark.workflows.quantise import quantise
 from tests.audiofiles import synth, write
 from tests.cli import earmark
+from tests.sessions import resources
 
 LISTEN = ListenConfig(features=FeatureConfig(n_mels=32, n_fft=1024), slices=SliceConfig(64, 64))
 
@@ -75,6 +76,6 @@ def test_a_network_that_hears_samples_is_refused(tmp_path: Path) -> None:
     )
     meta = BundleMeta("waves", ("Jazz", "Rock", "Folk"), listen, VoteConfig())
     bundle = bundles.write(tmp_path / "waves", meta, network(LISTEN, (1, 4096)))
-    flow = quantise(bundle, str(tmp_path), tmp_path / "out", tmp_path, n_workers=1, time_limit_s=60)
+    flow = quantise(bundle, str(tmp_path), tmp_path / "out", resources(tmp_path))
     with pytest.raises(ConfigError, match="spectrum itself"):
         run(flow)

@@ -11,7 +11,7 @@ import pytest
 from earmark import features
 from earmark.models import bundle as bundles
 from earmark.models import runtime
-from earmark.models.named import shipped_model
+from earmark.models.catalog import shipped_model
 from earmark.models.runtime import Classifier
 from earmark.types import LevelArray
 

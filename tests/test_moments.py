@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earmark.events import run
 from earmark.library import Catalogue
+from earmark.library.scan import scan
 from earmark.moments import from_column, to_column
 from earmark.tags import read_tags
-from earmark.workflows.events import run
-from earmark.workflows.scan import scan
 from tests.audiofiles import synth, write
 from tests.cli import earmark
 

@@ -11,7 +11,7 @@ from onnx import helper
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
-from earmark.calibration import softmax
+from earmark.decision.calibration import softmax
 from earmark.errors import BundleError, DataError
 from earmark.evaluation.music import evaluate
 from earmark.models import bundle as bundles
@@ -20,8 +20,8 @@ from earmark.models.classical.graft import graft, read_music
 from earmark.models.classical.head import Head, Tracks
 from earmark.models.classical.music import MUSIC, OTHER, fit_music, track_odds
 from earmark.models.runtime import Classifier
+from earmark.training.provenance import short_hash
 from earmark.types import Slices
-from earmark.workflows.learning_set import short_hash
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from earmark.events import Event, Note, run
+from earmark.inference.batch import files_below
 from earmark.library import Catalogue
+from earmark.library.scan import scan
 from earmark.workflows.duplicates import duplicates
-from earmark.workflows.events import Event, Note, run
-from earmark.workflows.hearing import files_below
-from earmark.workflows.scan import scan
 from tests.audiofiles import synth, write
 from tests.cli import earmark
+from tests.sessions import resources
 
 HEARD = (
     "...And Justice for All/...Baby One More Time.mp3",
@@ -90,8 +91,7 @@ def test_unlabelled_folders_and_duplicates_pass_over_the_same(
     expected = [str(library / name) for name in HEARD]
     events: list[Event] = []
     assert run(files_below([str(library)]), events.append) == {str(library): expected}
-    report = run(
-        duplicates(library, tmp_path / "home", n_workers=1, time_limit_s=60), events.append
-    )
+    with resources(tmp_path / "home") as opened:
+        report = run(duplicates(library, opened), events.append)
     assert list(report.paths) == sorted(expected)
     assert notes(events) == [f"passed over: {SAID}"] * 2

@@ -12,10 +12,10 @@ import pytest
 
 from earmark.audio import audio_id
 from earmark.errors import ConfigError
+from earmark.events import Event, Progress, run
 from earmark.library import Catalogue, changes, export_csv, make_plan
-from earmark.workflows.events import Event, Progress, run
+from earmark.library.scan import scan
 from earmark.workflows.plan import import_plan
-from earmark.workflows.scan import scan
 from tests.audiofiles import synth, write
 from tests.tagmakers import bare_mp3
 from tests.test_plan import ROCK

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from earmark.errors import AudioError, BundleError, EarmarkError, FileError
-from earmark.workflows.pool import map_files
+from earmark.pool import Workers
 
 _prefix = ""
 
@@ -42,15 +43,8 @@ def work(path: str) -> str:
 
 
 def run(paths: list[str], n_workers: int = 2, time_limit_s: float = 20) -> dict[str, object]:
-    outcomes = map_files(
-        work,
-        paths,
-        n_workers=n_workers,
-        time_limit_s=time_limit_s,
-        initializer=start,
-        initargs=("heard ",),
-    )
-    return dict(outcomes)
+    with Workers(n_workers, time_limit_s=time_limit_s) as workers:
+        return dict(workers.map(work, paths, initializer=start, initargs=("heard ",)))
 
 
 def test_every_file_is_worked_on_once_in_other_processes() -> None:
@@ -90,7 +84,7 @@ def test_paths_are_drawn_as_workers_get_free() -> None:
             n_drawn += 1
             yield f"/music/{n_drawn}"
 
-    outcomes = map_files(work, endless(), n_workers=1, time_limit_s=20)  # type: ignore[arg-type]
+    outcomes = Workers(1, time_limit_s=20).map(work, endless())  # type: ignore[arg-type]
     for _ in range(5):
         next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
@@ -108,21 +102,19 @@ def test_paths_are_drawn_as_workers_get_free() -> None:
 def test_workers_that_cannot_get_ready_are_no_files_fault(how: str, reason: str) -> None:
     paths = [f"/music/{i}" for i in range(20)]
     with pytest.raises(EarmarkError, match=reason) as caught:
-        list(
-            map_files(work, paths, n_workers=2, time_limit_s=20, initializer=fail, initargs=(how,))
-        )
+        list(Workers(2, time_limit_s=20).map(work, paths, initializer=fail, initargs=(how,)))
     assert isinstance(caught.value, BundleError) == (how == "refused")
 
 
 ENDED_EARLY = """
 import os, subprocess
-from earmark.workflows.pool import map_files
+from earmark.pool import Workers
 from tests.test_pool import work
 for i in range(16):
     soon = f"sleep {0.03 + 0.0125 * i}; kill -INT {os.getpid()}"
     try:
         with subprocess.Popen(["sh", "-c", soon], start_new_session=True):
-            list(map_files(work, ["/music/hang"] * 6, n_workers=3, time_limit_s=20))
+            list(Workers(3, time_limit_s=20).map(work, ["/music/hang"] * 6))
     except KeyboardInterrupt:
         pass
 """
@@ -136,11 +128,11 @@ def test_workers_that_are_ended_while_they_start_do_not_complain() -> None:
 
 
 INTERRUPTED = """
-from earmark.workflows.pool import map_files
+from earmark.pool import Workers
 from tests.test_pool import work
 print("go", flush=True)
 try:
-    list(map_files(work, ["/music/hang", "/music/hang"], n_workers=2, time_limit_s=20))
+    list(Workers(2, time_limit_s=20).map(work, ["/music/hang", "/music/hang"]))
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -160,3 +152,31 @@ def test_ctrl_c_while_workers_start_reaches_the_parent_alone(delay_s: float) -> 
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (out, err.decode()) == (b"interrupted\n", "")
+
+
+def pids(outcomes: Mapping[str, object]) -> set[str]:
+    return {str(outcome).rpartition(" ")[2] for outcome in outcomes.values()}
+
+
+def test_workers_stay_for_the_next_call_that_needs_them_ready_in_the_same_way() -> None:
+    paths = [f"/music/{i}" for i in range(4)]
+    with Workers(1, time_limit_s=20) as workers:
+        first = pids(dict(workers.map(work, paths, initializer=start, initargs=("a ",))))
+        again = pids(dict(workers.map(work, paths, initializer=start, initargs=("a ",))))
+        other = dict(workers.map(work, paths, initializer=start, initargs=("b ",)))
+    assert again == first
+    assert len(first) == 1
+    assert first.isdisjoint(pids(other))
+    assert all(str(outcome).startswith("b ") for outcome in other.values())
+
+
+def test_a_call_within_another_and_one_after_a_broken_off_one_get_workers_of_their_own() -> None:
+    paths = [f"/music/{i}" for i in range(4)]
+    with Workers(1, time_limit_s=20) as workers:
+        outer = workers.map(work, paths)
+        next(outer)
+        inner = dict(workers.map(work, paths))
+        outer.close()  # type: ignore[attr-defined]
+        after = dict(workers.map(work, paths))
+    assert len(inner) == len(after) == 4
+    assert not any(isinstance(outcome, FileError) for outcome in (inner | after).values())

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.errors import ConfigError
-from earmark.training import recipes, toml
-from earmark.training.recipe import Range, TrainingRecipe
+from earmark.training import recipes
+from earmark.training.recipes import toml
+from earmark.training.recipes.recipe import Range, TrainingRecipe
 from earmark.types import FeatureConfig, ListenConfig
 
 

@@ -20,10 +20,10 @@ from earmark.errors import ConfigError
 from earmark.features.store import FeatureStore
 from earmark.models import registry
 from earmark.training import recipes
-from earmark.training.data import Part
-from earmark.training.export import TOLERANCE, to_onnx
-from earmark.training.fit import fit
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.torch.data import Part
+from earmark.training.torch.export import TOLERANCE, to_onnx
+from earmark.training.torch.fit import fit
 from tests.timbres import TIMBRES, signal, tracks
 from tests.trainings import drain, on_one_core
 

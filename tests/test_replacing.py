@@ -10,12 +10,11 @@ pytest.importorskip("sklearn", reason="needs earmark[head]")
 
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import Hardware
-from earmark.workflows.learning_set import LabelRequest, LearningSet
-from earmark.workflows.replacing import check_replaced
-from earmark.workflows.runfolder import write_settings
-from earmark.workflows.train import TrainRequest
+from earmark.training.learning_set import LearningSet
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.recipes.settings import Hardware
+from earmark.training.request import LabelRequest, TrainRequest
+from earmark.training.run_folder import check_replaced, write_settings
 from tests import backbones
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark

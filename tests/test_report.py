@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("matplotlib", reason="needs earmark[train]")
 
 from earmark.errors import EarmarkError
-from earmark.evaluation.report import write_report
+from earmark.evaluation.report.report import write_report
 from tests.evaluations import LABELS, detection, evaluation
 
 VOID = {"meta", "img"}

@@ -14,11 +14,11 @@ import pytest
 from mutagen.flac import FLAC
 
 from earmark.errors import LibraryError
+from earmark.events import Event, FileSkipped, Progress, run
 from earmark.library import Catalogue
+from earmark.library import scan as scan_module
+from earmark.library.scan import ScanReport, scan
 from earmark.types import Tags
-from earmark.workflows import scan as scan_module
-from earmark.workflows.events import Event, FileSkipped, Progress, run
-from earmark.workflows.scan import ScanReport, scan
 from tests.audiofiles import sample
 
 TagFile = Callable[..., Path]
@@ -149,8 +149,8 @@ def test_only_new_and_changed_files_are_read(
 COUNTING_OPENS = """
 import json, sys
 from earmark.library import Catalogue
-from earmark.workflows.events import run
-from earmark.workflows.scan import scan
+from earmark.events import run
+from earmark.library.scan import scan
 
 root, database = sys.argv[1:]
 opened = []

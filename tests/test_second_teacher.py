@@ -10,17 +10,18 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 pytest.importorskip("sklearn", reason="needs earmark[head]")
 pytest.importorskip("onnx", reason="needs earmark[head]")
 
+from earmark.events import run
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore
 from earmark.models.runtime import Classifier
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import DistilConfig, ImitationConfig
-from earmark.workflows.events import run
-from earmark.workflows.imitating import _aligned, with_second_teacher
-from earmark.workflows.train_head import known_of
+from earmark.training.learners.second_teacher import _aligned, with_second_teacher
+from earmark.training.provenance import known_of
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.recipes.settings import DistilConfig, ImitationConfig
 from tests import backbones, foreign
 from tests.audiofiles import Kind, synth, write
 from tests.cli import Ran, earmark
+from tests.sessions import resources
 
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise"}
 RECIPE = """
@@ -161,7 +162,8 @@ def test_the_music_that_the_teacher_has_learned_from_is_the_backbones_too(
         imitation=ImitationConfig("x", n_excerpts=2, n_hidden=8, n_components=2, epochs=1),
     )
     paths = sorted(map(str, (music / "more").iterdir()))
-    made = run(with_second_teacher(recipe, backbone, teacher, paths, tmp_path, 1, 60.0))
+    with resources(tmp_path) as session:
+        made = run(with_second_teacher(recipe, backbone, teacher, paths, session))
     known = known_of(made)
     names = {name for name in (own, theirs) if name}
     assert known.tracks == {"all"} | names

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from earmark.datasets import LabelledTrack
+from earmark.datasets.splitting import SplitRequest, split_slices, split_tracks
 from earmark.errors import ConfigError
-from earmark.workflows.splitting import SplitRequest, split_slices, split_tracks
 
 # Six artists a genre, two albums each, three tracks an album.
 TRACKS = [

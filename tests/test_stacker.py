@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earmark.calibration import Outputs, softmax
+from earmark.decision.calibration import Outputs, softmax
+from earmark.decision.stacking import predict
+from earmark.decision.voting import decide
 from earmark.errors import DataError
 from earmark.evaluation.votes import compare_votes
+from earmark.events import Note
 from earmark.models.bundle import BundleMeta
 from earmark.models.classical.stacker import MIN_TRACKS, PENALTIES, fit_stacker
-from earmark.stacking import predict
+from earmark.training.finish import calibrated, measure
+from earmark.training.learning_set import Example
 from earmark.types import FloatArray, ListenConfig, VoteConfig
-from earmark.voting import decide
-from earmark.workflows.events import Note
-from earmark.workflows.finishing import calibrated, measure
-from earmark.workflows.learning_set import Example
 
 LABELS = ("Blues", "Jazz", "Rock")
 Made = tuple[list[FloatArray], list[int], list[str]]

@@ -19,7 +19,7 @@ pytest.importorskip("sklearn", reason="needs earmark[summary]")
 pytest.importorskip("skl2onnx", reason="needs earmark[summary]")
 pytest.importorskip("librosa", reason="needs earmark[summary]")
 
-from earmark.calibration import softmax
+from earmark.decision.calibration import softmax
 from earmark.errors import BundleError, ConfigError
 from earmark.models import bundle as bundles
 from earmark.models.classical import summary_export
@@ -28,7 +28,7 @@ from earmark.models.classical.summary import ESTIMATORS, Found, fit, log_proba, 
 from earmark.models.classical.summary_export import Standardisation, export
 from earmark.models.runtime import Classifier
 from earmark.training import recipes
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.types import SliceConfig
 from tests.audiofiles import Kind, synth, write
 from tests.cli import earmark

@@ -14,20 +14,20 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 
 import torch
 
-from earmark import track_network
-from earmark.calibration import softmax
+from earmark.decision import track_network
+from earmark.decision.calibration import softmax
+from earmark.decision.voting import check, decide, modes
 from earmark.errors import BundleError, ConfigError
 from earmark.evaluation.votes import compare_votes
+from earmark.events import Note
 from earmark.models import bundle as bundles
 from earmark.models import registry
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.training import recipes
-from earmark.training.export import to_onnx, track_to_onnx
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import Remark
-from earmark.training.tracks import fit_on_tracks
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.torch.export import to_onnx, track_to_onnx
+from earmark.training.torch.tracks import fit_on_tracks
 from earmark.types import FeatureConfig, ListenConfig, SliceConfig, VoteConfig
-from earmark.voting import check, decide, modes
 from tests.test_stacker import Made, late_bloomers
 from tests.trainings import drain, on_one_core
 
@@ -118,7 +118,7 @@ class TestEveryTrackNetwork:
                 next(flow)
             flow.close()
             flow = fit_on_tracks(train, valid, 3, short, tmp_path / "cut")
-            assert next(flow) == Remark("going on after epoch 2")
+            assert next(flow) == Note("going on after epoch 2")
             resumed = drain(flow)
         assert [e.train_loss for e in resumed.history] == [e.train_loss for e in whole.history]
         for key, tensor in whole.network.state_dict().items():
@@ -132,7 +132,7 @@ class TestEveryTrackNetwork:
         with on_one_core():
             drain(fit_on_tracks(train, train, 3, short, tmp_path))
             remark = next(fit_on_tracks(other, train, 3, short, tmp_path))
-        assert isinstance(remark, Remark)
+        assert isinstance(remark, Note)
         assert "of other music" in remark.text
 
 

@@ -19,7 +19,7 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 
 from earmark.models import bundle
 from earmark.training import recipes
-from earmark.workflows.runfolder import claimed
+from earmark.training.run_folder import claimed
 from tests.audiofiles import Kind, synth, write
 from tests.cli import earmark
 from tests.trainings import on_one_core

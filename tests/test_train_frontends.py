@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 from earmark import features
 from earmark.cli.app import app
 from earmark.errors import MissingExtraError
-from earmark.evaluation import slice_plot
+from earmark.evaluation.plots import slices as slice_plot
 from earmark.features.store import FeatureStore
 from earmark.models import bundle as bundles
 from tests.audiofiles import write

@@ -19,14 +19,15 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 import torch
 
 from earmark.errors import ConfigError, DataError, LibraryError
+from earmark.events import Epoch, Note, Progress
 from earmark.features.store import FeatureStore
 from earmark.models import registry
-from earmark.training import checkpoints
-from earmark.training.data import Part, ahead
-from earmark.training.export import to_onnx
-from earmark.training.fit import Fitted, fit, learning_rate
-from earmark.training.objectives import track_means
-from earmark.training.settings import Epoch, Hardware, Remark, ScheduleConfig, Step
+from earmark.training.recipes.settings import Hardware, ScheduleConfig
+from earmark.training.torch import checkpoints
+from earmark.training.torch.data import Part, ahead
+from earmark.training.torch.export import to_onnx
+from earmark.training.torch.fit import Fitted, fit, learning_rate
+from earmark.training.torch.objectives import track_means
 from tests.trainings import QUICK, N, drain, fill, on_one_core, train
 
 
@@ -70,11 +71,11 @@ class TestGoingOn:
         n_epochs = 0
         for event in flow:
             n_epochs += isinstance(event, Epoch)
-            if n_epochs == 2 and isinstance(event, Step):
+            if n_epochs == 2 and isinstance(event, Progress):
                 break
         flow.close()
         flow = fit(*parts, 3, QUICK, tmp_path / "cut")
-        assert next(flow) == Remark("going on after epoch 2")
+        assert next(flow) == Note("going on after epoch 2")
         assert_same(drain(flow), whole)
 
     # Each epoch reads ten batches to learn from and one to validate on, and saves the first
@@ -87,7 +88,7 @@ class TestGoingOn:
         with FeatureStore(tmp_path / "store", QUICK.listen) as store:
             flow = fit(*fill(store), 3, QUICK, tmp_path / "run")
             first = next(flow)
-            assert isinstance(first, Remark) == (n_done > 0)
+            assert isinstance(first, Note) == (n_done > 0)
             resumed = drain(flow)
         assert_same(resumed, train(tmp_path / "whole"))
 
@@ -95,7 +96,7 @@ class TestGoingOn:
         drain(fit(*parts, 3, QUICK, tmp_path))
         events = list(fit(*parts, 3, QUICK.replaced({"seed": 1}, ""), tmp_path))
         assert sum(isinstance(event, Epoch) for event in events) == QUICK.schedule.epochs
-        assert "of other music or settings" in next(e.text for e in events if isinstance(e, Remark))
+        assert "of other music or settings" in next(e.text for e in events if isinstance(e, Note))
 
     def test_nor_does_other_music(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
         training, valid = parts
@@ -103,13 +104,13 @@ class TestGoingOn:
         relabelled = Part(training.store, training.numbers, 2 - training.reference, training.track)
         for other in ((relabelled, valid), (training, relabelled)):
             remark = next(fit(*other, 3, QUICK, tmp_path))
-            assert isinstance(remark, Remark)
+            assert isinstance(remark, Note)
             assert "of other music" in remark.text
 
     def test_another_way_to_vote_does(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
         drain(fit(*parts, 3, QUICK, tmp_path))
         events = list(fit(*parts, 3, QUICK.replaced({"vote.mode": "majority"}, ""), tmp_path))
-        assert events == [Remark("going on after epoch 4")]
+        assert events == [Note("going on after epoch 4")]
 
     def test_a_full_disk_costs_the_epoch_and_no_more(
         self, parts: tuple[Part, Part], tmp_path: Path
@@ -126,7 +127,7 @@ class TestGoingOn:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert not list((tmp_path / "run").glob("*.tmp"))
         resumed = fit(*parts, 3, QUICK, tmp_path / "run")
-        assert next(resumed) == Remark("going on after epoch 1")
+        assert next(resumed) == Note("going on after epoch 1")
         assert_same(drain(resumed), drain(fit(*parts, 3, QUICK, tmp_path / "whole")))
 
     def test_a_damaged_checkpoint_is_named(self, parts: tuple[Part, Part], tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ class TestStopping:
                 super().__exit__(None, None, None)
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr("earmark.training.data.ThreadPoolExecutor", Interrupted)
+        monkeypatch.setattr("earmark.training.torch.data.ThreadPoolExecutor", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             drain(fit(*parts, 3, QUICK, tmp_path))
 
@@ -232,7 +233,7 @@ class TestSettings:
     def test_all_usable_cores_are_used(
         self, parts: tuple[Part, Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("earmark.training.fit.usable_cores", lambda: 1)
+        monkeypatch.setattr("earmark.training.torch.fit.usable_cores", lambda: 1)
         before = torch.get_num_threads()
         try:
             next(fit(*parts, 3, QUICK, tmp_path))

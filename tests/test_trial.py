@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import TagError
+from earmark.events import run
 from earmark.library import Catalogue
 from earmark.tags import Journal, apply_change, check_could_write, read_tags
 from earmark.types import TagChange
-from earmark.workflows.events import run
 from earmark.workflows.plan import import_plan
 from tests.audiofiles import sample, synth, write
 from tests.cli import earmark

@@ -16,10 +16,10 @@ pytest.importorskip("torch", reason="needs earmark[train]")
 pytest.importorskip("optuna", reason="needs earmark[tune]")
 
 from earmark.errors import ConfigError, LibraryError
+from earmark.events import Event, Note
 from earmark.features.store import FeatureStore
 from earmark.training import recipes
 from earmark.training.search import Search
-from earmark.workflows.events import Event, Note
 from earmark.workflows.tune import search
 from tests.audiofiles import Kind, synth, write
 from tests.cli import earmark

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from earmark.calibration import Outputs, softmax
+from earmark.decision.calibration import Outputs, softmax
+from earmark.decision.stacking import FEATURES, features
+from earmark.decision.voting import decide
 from earmark.errors import ConfigError
-from earmark.stacking import FEATURES, features
 from earmark.types import FloatArray, Stacker, VoteConfig
-from earmark.voting import decide
 
 LABELS = ("Blues", "Jazz", "Rock")
 MODES = ("mean", "majority", "confident")

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from earmark.features.store import FeatureStore
-from earmark.training.data import Part
-from earmark.training.fit import Fitted, fit
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import Hardware
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.recipes.settings import Hardware
+from earmark.training.torch.data import Part
+from earmark.training.torch.fit import Fitted, fit
 from earmark.types import Slices
 
 T = TypeVar("T")

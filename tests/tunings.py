@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from earmark.events import Event, run
 from earmark.features.store import FeatureStore
-from earmark.training.recipe import TrainingRecipe
-from earmark.workflows.events import Event, run
-from earmark.workflows.learning_set import LabelRequest
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.request import LabelRequest
 from earmark.workflows.tune import Fold, TuneReport, TuneRequest, search
 from tests.trainings import QUICK, fill, kill_at
 

@@ -241,12 +241,12 @@ VoteMode = Literal["mean", "majority", "confident", "stacker", "network"]
 
 @dataclass(frozen=True, slots=True)
 class Stacker(Recipe):
-    """A learned decision, see `earmark.stacking`.
+    """A learned decision, see `earmark.decision.stacking`.
 
     Attributes
     ----------
     weights : tuple of float
-        Of each of `earmark.stacking.FEATURES`, the same for every genre.
+        Of each of `earmark.decision.stacking.FEATURES`, the same for every genre.
     bias : tuple of float, length n_classes
     """
 
@@ -280,8 +280,8 @@ class VoteConfig(Recipe):
     stacker : Stacker or None
         Used by ``stacker`` only; None where none was learned.
     network : bytes
-        Used by ``network`` only: ONNX, see `earmark.track_network`; empty where none was learned.
-        A bundle keeps it in a file of its own.
+        Used by ``network`` only: ONNX, see `earmark.decision.track_network`; empty where none was
+        learned. A bundle keeps it in a file of its own.
     """
 
     mode: VoteMode = "mean"

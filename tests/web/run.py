@@ -6,7 +6,7 @@ from pathlib import Path
 
 from earmark import config
 from earmark.models import bundle
-from earmark.models.named import shipped_model
+from earmark.models.catalog import shipped_model
 from earmark.web.server import serve
 from earmark.web.settings import Bounds, WebSettings, check_libraries
 

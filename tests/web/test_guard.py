@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from earmark.errors import ConfigError
-from earmark.web.sessions import COOKIE, LIFETIME_S, Sessions
+from earmark.web.auth import COOKIE, LIFETIME_S, Sessions
 from earmark.web.settings import choose_token, is_loopback
 from tests.web.servers import Server, serving
 

@@ -187,7 +187,7 @@ def worker_pids(home: Path) -> list[int]:
                 environment = (entry / "environ").read_bytes()
             except OSError:
                 continue
-            if b"earmark.web.work" in command and os.fsencode(home) in environment:
+            if b"earmark.web.jobs.process" in command and os.fsencode(home) in environment:
                 found.append(int(entry.name))
     return found
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from earmark.errors import AudioError
-from earmark.workflows.pool import FilePool
+from earmark.pool import FilePool
 from tests.audiofiles import synth, write
 from tests.web.servers import Server, serving
 

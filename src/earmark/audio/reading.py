@@ -59,7 +59,7 @@ def read_excerpts(path: str | os.PathLike[str], config: ExcerptConfig, sr: int) 
         excerpts = _read_by_seeking(path, config)
         if excerpts is None:
             excerpts = _read_by_counting(path, config)
-    _require_sound(os.fspath(path), excerpts)
+    require_sound(os.fspath(path), excerpts)
     # Mixed to mono before: resampling all channels costs 6 times as much.
     return [
         Excerpt(e.start_s, Signal(soxr.resample(e.signal.y, e.signal.sr, sr, quality="HQ"), sr))
@@ -67,7 +67,8 @@ def read_excerpts(path: str | os.PathLike[str], config: ExcerptConfig, sr: int) 
     ]
 
 
-def _require_sound(path: str, excerpts: list[Excerpt]) -> None:
+def require_sound(path: str, excerpts: list[Excerpt]) -> None:
+    """Refuse (`AudioError`) excerpts that are too short or silent together."""
     length_s = sum(e.signal.y.size / e.signal.sr for e in excerpts)
     if length_s < MIN_LENGTH_S:
         raise AudioError(

@@ -41,7 +41,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from earmark import __version__
+        from earmark.version import __version__
 
         typer.echo(f"earmark {__version__}")
         raise typer.Exit

@@ -63,9 +63,9 @@ def command(
 
     Changes nothing. Needs earmark[head], unless a model judges.
     """
-    from earmark.models import bundle, named
+    from earmark.models import bundle, catalog
+    from earmark.training.request import LabelRequest
     from earmark.workflows.audit import AuditRequest, audit
-    from earmark.workflows.learning_set import LabelRequest
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
@@ -86,15 +86,12 @@ def command(
         ),
         n_folds=folds or 5,
         backbone=backbone or "",
-        model=None if model is None else bundle.load(named.find(model, home)),
+        model=None if model is None else bundle.load(catalog.find(model, home)),
     )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = audit(
             request,
-            catalogue,
-            home,
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         report, n_skipped = follow(flow, quiet=quiet)
     if as_json:

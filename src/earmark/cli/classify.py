@@ -13,7 +13,7 @@ from earmark.cli.console import cell, follow, out, shown
 from earmark.spreadsheets import Writer
 
 if TYPE_CHECKING:
-    from earmark.workflows.classify import TrackResult
+    from earmark.decision.result import Result
 
 
 def command(
@@ -34,7 +34,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Say the genre of files, or "?" where none is sure. Changes nothing."""
-    from earmark.workflows.classify import as_dict, classify
+    from earmark.workflows.classify import classify, to_dict
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
@@ -49,19 +49,12 @@ def command(
         time_limit_s=time_limit,
     )
     bundle = options.open_bundle(chosen)
-    with options.open_catalogue() as catalogue:
-        flow = classify(
-            paths,
-            bundle,
-            options.vote_of(chosen, bundle),
-            catalogue if cache else None,
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
-        )
+    with options.open_resources(chosen) as resources:
+        flow = classify(paths, bundle, options.vote_of(chosen, bundle), resources, remember=cache)
         results, n_skipped = follow(flow, quiet=quiet)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
-        json.dump(as_dict(bundle, results), sys.stdout, indent=2)
+        json.dump(to_dict(bundle, results), sys.stdout, indent=2)
         print()  # noqa: T201
     elif as_csv:
         _print_csv(results)
@@ -71,37 +64,36 @@ def command(
         raise typer.Exit(3)
 
 
-def _print_csv(results: list[TrackResult]) -> None:
+def _print_csv(results: list[Result]) -> None:
     table = Writer(sys.stdout)
     table.row(("path", "genre", "confidence", "agreement", "slices", "rejected", "error"))
-    for result in results:
-        d = result.decision
-        row = (d.genre or "", d.confidence, d.agreement, d.n_slices, d.rejected) if d else [""] * 5
-        table.row((result.path, *row, result.error))
+    for r in results:
+        row = (r.genre or "", r.confidence, r.agreement, r.n_slices, r.rejected)
+        table.row((r.path, *([""] * 5 if r.error else row), r.error))
 
 
-def _print_table(results: list[TrackResult]) -> None:
+def _print_table(results: list[Result]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for title in ("Track", "Genre", "Sure", "Slices", "Runners-up", "Why not"):
         table.add_column(title, overflow="fold")
     for result in results:
-        d = result.decision
-        if d is None:
-            table.add_row(cell(result.path), cell("-"), "", "", "", cell(result.error, "red"))
+        if result.confidence is None or result.agreement is None:
+            error = cell(result.error, "red")
+            table.add_row(cell(result.path), cell("-"), "", "", "", error)
             continue
-        ranked = [(genre, p) for genre, p in d.proba.items() if genre != d.genre]
+        ranked = [(genre, p) for genre, p in result.proba.items() if genre != result.genre]
         runners_up = ", ".join(f"{genre} {p:.0%}" for genre, p in ranked[:2] if p >= 0.01)
-        agreeing = f"{round(d.agreement * d.n_slices)}/{d.n_slices}"
+        agreeing = f"{round(result.agreement * result.n_slices)}/{result.n_slices}"
         table.add_row(
             cell(result.path),
-            cell(d.genre or "?", "bold" if d.genre else "yellow"),
-            f"{d.confidence:.0%}",
+            cell(result.genre or "?", "bold" if result.genre else "yellow"),
+            f"{result.confidence:.0%}",
             agreeing,
             cell(runners_up),
-            cell(d.rejected, "yellow"),
+            cell(result.rejected, "yellow"),
         )
     out().print(table)
-    answered = sum(r.decision is not None and r.decision.genre is not None for r in results)
+    answered = sum(result.genre is not None for result in results)
     out().print(shown(f"{len(results)} tracks, {answered} with an answer"))

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earmark import config as configuration
 from earmark.cli import learning, options
 from earmark.cli.console import cell, complain, follow, out, shown
 from earmark.errors import ConfigError
 
 if TYPE_CHECKING:
     from earmark.evaluation.comparison import Comparison
-    from earmark.training.recipe import TrainingRecipe
+    from earmark.training.recipes.recipe import TrainingRecipe
 
 
 def command(
@@ -86,14 +85,14 @@ def command(
 
     Needs earmark[report], and what the recipes need.
     """
-    from earmark.evaluation.comparison_report import complaints, write_comparison
-    from earmark.evaluation.report import require_plots
-    from earmark.training.caps import QUICK_TRACKS
+    from earmark.datasets.splitting import SplitRequest
+    from earmark.evaluation.report.comparison import complaints, write_comparison
+    from earmark.evaluation.report.report import require_plots
     from earmark.training.recipes import names as named
-    from earmark.training.settings import Hardware
+    from earmark.training.recipes.caps import QUICK_TRACKS
+    from earmark.training.recipes.settings import Hardware
+    from earmark.training.request import LabelRequest
     from earmark.workflows.compare import CompareRequest, compare
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.splitting import SplitRequest
 
     require_plots()
     if (root is None) == (data is None):
@@ -125,14 +124,11 @@ def command(
         n_folds=folds or 0,
         hardware=Hardware(accelerator, 1, precision),
     )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = compare(
             request,
-            catalogue,
-            configuration.data_dir(),
+            resources,
             command=shlex.join(["earmark", *sys.argv[1:]]),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
         )
         found, n_skipped = follow(flow, quiet=quiet)
     page = write_comparison(report, found)
@@ -146,7 +142,7 @@ def command(
 def _read(
     name: str, seed: int | None, epochs: int | None, patience: int | None, quick: bool
 ) -> TrainingRecipe:
-    from earmark.training import caps
+    from earmark.training.recipes import caps
 
     recipe = caps.capped(learning.read_recipe(name, {"seed": seed}), epochs, patience)
     return caps.quick(recipe) if quick else recipe

@@ -10,8 +10,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from earmark.training.settings import Epoch
-from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
+from earmark.events import Epoch, FileSkipped, Note, Progress, Workflow
 
 T = TypeVar("T")
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earmark import config as configuration
 from earmark.cli import options
 from earmark.cli.console import cell, follow, out
 from earmark.spreadsheets import write_table
 
 if TYPE_CHECKING:
     from earmark.datasets.duplicates import DuplicatePair
-    from earmark.workflows.duplicates import DuplicateReport
+    from earmark.datasets.fingerprints import DuplicateReport
 
 
 def command(
@@ -34,13 +33,8 @@ def command(
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
-    flow = duplicates(
-        root,
-        configuration.data_dir(),
-        n_workers=chosen.n_workers,
-        time_limit_s=chosen.time_limit_s,
-    )
-    report, n_skipped = follow(flow, quiet=quiet)
+    with options.open_resources(chosen) as resources:
+        report, n_skipped = follow(duplicates(root, resources), quiet=quiet)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
         json.dump({"n_tracks": len(report.paths), "pairs": _rows(report)}, sys.stdout, indent=2)

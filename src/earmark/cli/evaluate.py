@@ -17,9 +17,9 @@ from earmark.errors import ConfigError
 if TYPE_CHECKING:
     from earmark.evaluation.bootstrap import Score
     from earmark.evaluation.results import Evaluation
-    from earmark.training.recipe import TrainingRecipe
+    from earmark.training.recipes.recipe import TrainingRecipe
+    from earmark.training.request import LabelRequest
     from earmark.workflows.crossval import CrossRequest
-    from earmark.workflows.learning_set import LabelRequest
 
 
 def command(
@@ -99,11 +99,11 @@ def command(
 
     Needs earmark[report], and to train, what the recipe needs.
     """
-    from earmark.evaluation.report import require_plots, write_report
+    from earmark.datasets.splitting import PRESCRIBED, SplitRequest
+    from earmark.evaluation.report.report import require_plots, write_report
+    from earmark.training import learners
+    from earmark.training.request import LabelRequest, TrainRequest
     from earmark.workflows.crossval import CrossRequest
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.splitting import PRESCRIBED, SplitRequest
-    from earmark.workflows.train import WITH_HEAD, TrainRequest
 
     require_plots()
     chosen = options.settings(
@@ -145,7 +145,7 @@ def command(
             out=report / "trainings",
             recipe=recipe,
             unlabelled=tuple(unlabelled or ()),
-            not_music=sounds if recipe.kind in WITH_HEAD else (),
+            not_music=sounds if learners.find(recipe.kind).not_music else (),
         )
         cross = CrossRequest(training, protocols, folds or 0, leave_genre_out, sounds)
         evaluations, n_skipped = _cross(cross, chosen, quiet)
@@ -175,25 +175,23 @@ def _measure(
     quiet: bool,
 ) -> tuple[list[Evaluation], int]:
     from earmark.models import bundle as bundles
-    from earmark.models import named
+    from earmark.models import catalog
     from earmark.workflows.evaluate import evaluate_bundle
 
     # A name may be a model's and a recipe's; a recipe cannot be measured as it is.
-    folder = named.find(chosen.model, configuration.data_dir())
+    folder = catalog.find(chosen.model, configuration.data_dir())
     if learning.is_recipe(chosen.model) and not (folder / bundles.META_NAME).is_file():
         raise ConfigError(
             f"{chosen.model} is a recipe, which has to be trained to be measured",
             "add --cv or --protocol, or give a model's folder",
         )
     bundle = options.open_bundle(chosen)
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = evaluate_bundle(
             bundle,
             options.vote_of(chosen, bundle),
             request,
-            catalogue,
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
             not_music=not_music,
         )
         evaluation, n_skipped = follow(flow, quiet=quiet)
@@ -216,13 +214,10 @@ def _few_shots(
             f"{recipe.name} is no head, which alone learns from a few tracks",
             "measure the recipe head, with --backbone and the model to put it on",
         )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = few_shots(
             ShotRequest(request, recipe.head.backbone, n_shots, n_draws),
-            catalogue,
-            configuration.data_dir(),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         evaluation, n_skipped = follow(flow, quiet=quiet)
     return [evaluation], n_skipped
@@ -233,23 +228,20 @@ def _cross(
 ) -> tuple[list[Evaluation], int]:
     from earmark.workflows.crossval import cross_validate
 
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = cross_validate(
             request,
-            catalogue,
-            configuration.data_dir(),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         return follow(flow, quiet=quiet)
 
 
 def _recipe_of(model: str, flags: dict[str, Any]) -> TrainingRecipe:
     """The recipe that a model was trained by, or one by its own name."""
-    from earmark.models import bundle, named
-    from earmark.training.recipe import TrainingRecipe
+    from earmark.models import bundle, catalog
+    from earmark.training.recipes.recipe import TrainingRecipe
 
-    folder = named.find(model, configuration.data_dir())
+    folder = catalog.find(model, configuration.data_dir())
     if learning.is_recipe(model) or not (folder / bundle.META_NAME).is_file():
         return learning.read_recipe(model, flags)
     noted = bundle.load(folder).meta.training.get("recipe")
@@ -265,7 +257,7 @@ def _recipe_of(model: str, flags: dict[str, Any]) -> TrainingRecipe:
 
 def _protocols(names: str) -> tuple[str, ...]:
     from earmark.datasets import PROTOCOLS
-    from earmark.workflows.splitting import PRESCRIBED
+    from earmark.datasets.splitting import PRESCRIBED
 
     known = (*PROTOCOLS, PRESCRIBED)
     chosen = tuple(name.strip() for name in names.split(",") if name.strip())

@@ -43,8 +43,8 @@ def command(
     Examples are tracks by artists that it has not learned from. Needs earmark[report].
     """
     from earmark.models.saliency import parse_method
+    from earmark.training.request import LabelRequest
     from earmark.workflows.explain import ExplainRequest, explain, explain_filters
-    from earmark.workflows.learning_set import LabelRequest
 
     chosen = options.settings(
         config, model=model, vote=vote, workers=workers, time_limit_s=time_limit
@@ -61,15 +61,13 @@ def command(
         field=field,
         meta=meta,
     )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = explain(
             bundle,
             options.vote_of(chosen, bundle),
             request,
             music,
-            catalogue,
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         page, n_skipped = follow(flow, quiet=quiet)
     out().print(f"page: {shown(str(page))}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from earmark.training.recipe import TrainingRecipe
+    from earmark.training.recipes.recipe import TrainingRecipe
 
 RecipeName = Annotated[
     str,

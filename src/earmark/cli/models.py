@@ -90,9 +90,9 @@ def add(
 @app.command()
 def remove(name: Name) -> None:
     """Delete a model that was added."""
-    from earmark.models import named
+    from earmark.models import catalog
 
-    folder = named.remove(name, config.data_dir())
+    folder = catalog.remove(name, config.data_dir())
     out().print(f"deleted {shown(str(folder))}", markup=False)
 
 
@@ -115,15 +115,9 @@ def quantise(
     from earmark.workflows.quantise import quantise as quantise_model
 
     chosen = options.settings(settings, model=model, workers=workers, time_limit_s=time_limit)
-    flow = quantise_model(
-        options.open_bundle(chosen),
-        root,
-        output,
-        config.data_dir(),
-        n_workers=chosen.n_workers,
-        time_limit_s=chosen.time_limit_s,
-    )
-    found, n_skipped = follow(flow, quiet=quiet)
+    with options.open_resources(chosen) as resources:
+        flow = quantise_model(options.open_bundle(chosen), root, output, resources)
+        found, n_skipped = follow(flow, quiet=quiet)
     _print_comparison(found)
     if n_skipped:
         raise typer.Exit(3)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from earmark import config, voting
+from earmark import config
+from earmark.decision import voting
 from earmark.types import VoteConfig
 
 if TYPE_CHECKING:
     from earmark.library import Catalogue
     from earmark.models.bundle import Bundle
+    from earmark.session import Resources
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings.", dir_okay=False)
@@ -65,6 +67,15 @@ def settings(file: Path | None, **flags: Any) -> config.Settings:
     return config.load(file, {name: value for name, value in flags.items() if value is not None})
 
 
+def open_resources(chosen: config.Settings) -> Resources:
+    """Home, catalogue, stores and workers, as the settings have them."""
+    from earmark.session import Resources
+
+    return Resources(
+        config.data_dir(), n_workers=chosen.n_workers, time_limit_s=chosen.time_limit_s
+    )
+
+
 def open_catalogue() -> AbstractContextManager[Catalogue]:
     """The catalogue in the user's data folder."""
     from earmark.library import Catalogue
@@ -74,10 +85,10 @@ def open_catalogue() -> AbstractContextManager[Catalogue]:
 
 def open_bundle(chosen: config.Settings) -> Bundle:
     """The model asked for, or the shipped one."""
-    from earmark.models import bundle, named
-    from earmark.models.named import shipped_model
+    from earmark.models import bundle, catalog
+    from earmark.models.catalog import shipped_model
 
-    wanted = named.find(chosen.model, config.data_dir()) if chosen.model else shipped_model()
+    wanted = catalog.find(chosen.model, config.data_dir()) if chosen.model else shipped_model()
     return bundle.load(wanted)
 
 

@@ -10,7 +10,7 @@ from earmark.cli import options
 from earmark.cli.console import cell, follow, out
 
 if TYPE_CHECKING:
-    from earmark.workflows.scan import ScanReport
+    from earmark.library.scan import ScanReport
 
 
 def command(
@@ -18,7 +18,7 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Look through a music folder and say what is there. Changes nothing."""
-    from earmark.workflows.scan import scan
+    from earmark.library.scan import scan
 
     with options.open_catalogue() as catalogue:
         report, n_skipped = follow(scan(root, catalogue), quiet=quiet)

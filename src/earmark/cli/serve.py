@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from earmark import config as configuration
+from earmark import extras
 from earmark.cli import options
 from earmark.cli.console import out, shown
-from earmark.errors import MissingExtraError
 
 
 def command(
@@ -47,11 +47,10 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Show the page and answer the HTTP API; needs earmark[web]. Ctrl-C stops it."""
-    try:
-        from earmark.web.server import serve
-        from earmark.web.settings import WebSettings, check_libraries, choose_token
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "fastapi", "web") from e
+    extras.require("web", "earmark.web.server")
+    from earmark.web.server import serve
+    from earmark.web.settings import WebSettings, check_libraries, choose_token
+
     chosen = options.settings(
         config,
         model=model,

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from earmark.events import FileSkipped
     from earmark.library import Catalogue, Plan, PlanItem, TagMode
     from earmark.types import TagChange
-    from earmark.workflows.events import FileSkipped
 
 _WIDEST_NAME = 48
 _NARROWEST_GENRE = 12
@@ -80,20 +80,18 @@ def command(
         workers=workers,
         time_limit_s=time_limit,
     )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         if import_ is not None:
-            flow = import_plan(root, import_, catalogue, join=join)
+            flow = import_plan(root, import_, resources.catalogue, join=join)
         else:
             bundle = options.open_bundle(chosen)
             flow = plan_tags(
                 root,
                 bundle,
                 options.vote_of(chosen, bundle),
-                catalogue,
+                resources,
                 mode,
                 join=join,
-                n_workers=chosen.n_workers,
-                time_limit_s=chosen.time_limit_s,
             )
         held: list[FileSkipped] = []
         plan, n_skipped = follow(flow, quiet=quiet, held=held)
@@ -109,7 +107,7 @@ def command(
         due = changes(plan)
         if apply and due:
             if _may_write(len(due), yes):
-                n_skipped += _apply(due, root, catalogue, keep_mtime, quiet)
+                n_skipped += _apply(due, root, resources.catalogue, keep_mtime, quiet)
             else:
                 out().print("nothing was written")
         elif due:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from earmark import config as configuration
 from earmark.cli import learning, options
 from earmark.cli.console import follow, out, shown
 
@@ -64,12 +63,11 @@ def command(
 
     Changes no music file.
     """
-    from earmark.training.settings import Hardware
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.replacing import check_replaced
-    from earmark.workflows.runfolder import is_helper
-    from earmark.workflows.splitting import SplitRequest
-    from earmark.workflows.train import TrainRequest, train
+    from earmark.datasets.splitting import SplitRequest
+    from earmark.training.recipes.settings import Hardware
+    from earmark.training.request import LabelRequest, TrainRequest
+    from earmark.training.run_folder import is_helper
+    from earmark.training.train import train
 
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
     flags = {
@@ -107,16 +105,8 @@ def command(
         unlabelled=tuple(unlabelled or ()),
         not_music=tuple(not_music or ()),
     )
-    if not force and not is_helper():
-        check_replaced(request)
-    with options.open_catalogue() as catalogue:
-        flow = train(
-            request,
-            catalogue,
-            configuration.data_dir(),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
-        )
+    with options.open_resources(chosen) as resources:
+        flow = train(request, resources, replace=force)
         report, n_skipped = follow(flow, quiet=quiet or is_helper())
     scores = report.scores
     low, high = scores["accuracy_interval_95"]

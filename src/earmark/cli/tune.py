@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from earmark import config as configuration
 from earmark.cli import learning, options
 from earmark.cli.console import complain, follow, out, shown
 
@@ -44,9 +43,9 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Search for better settings of a recipe; needs the extra tune. Changes no music file."""
-    from earmark.training.settings import Hardware
-    from earmark.workflows.learning_set import LabelRequest
-    from earmark.workflows.splitting import SplitRequest
+    from earmark.datasets.splitting import SplitRequest
+    from earmark.training.recipes.settings import Hardware
+    from earmark.training.request import LabelRequest
     from earmark.workflows.tune import TuneRequest, tune
 
     chosen = options.settings(config, workers=workers, time_limit_s=time_limit)
@@ -77,13 +76,10 @@ def command(
         n_trials=trials,
         n_folds=folds,
     )
-    with options.open_catalogue() as catalogue:
+    with options.open_resources(chosen) as resources:
         flow = tune(
             request,
-            catalogue,
-            configuration.data_dir(),
-            n_workers=chosen.n_workers,
-            time_limit_s=chosen.time_limit_s,
+            resources,
         )
         report, n_skipped = follow(flow, quiet=quiet)
     console = out()

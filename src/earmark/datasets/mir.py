@@ -10,8 +10,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from earmark import extras
 from earmark.datasets.tracks import LabelledTrack, named_split
-from earmark.errors import ConfigError, DataError, MissingExtraError
+from earmark.errors import ConfigError, DataError
 
 _ARTISTS = ("artist", "artists", "performer", "performance_artist", "artist_id", "drummer")
 _ALBUMS = ("album", "release")
@@ -46,10 +47,8 @@ def read_mirdata(
     DataError
         If its index, or metadata that it needs, is not there.
     """
-    try:
-        mirdata: Any = importlib.import_module("mirdata")
-    except ModuleNotFoundError as e:
-        raise MissingExtraError("mirdata", "mirdata") from e
+    extras.require("train", "mirdata")
+    mirdata: Any = importlib.import_module("mirdata")
     if name not in mirdata.list_datasets():
         raise ConfigError(
             f"mirdata knows no data set {name!r}", f"it has: {', '.join(mirdata.list_datasets())}"

@@ -22,7 +22,7 @@ HONEST = ("artist", "prescribed")
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What an author reported; see `earmark.training.paper.PaperConfig`."""
+    """What an author reported; see `earmark.training.recipes.paper.PaperConfig`."""
 
     figure: str = ""
     accuracy: float = 0.0

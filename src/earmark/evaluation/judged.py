@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.datasets import is_artist
+from earmark.decision.voting import decide
 from earmark.types import FloatArray, VoteConfig
-from earmark.voting import decide
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from earmark.decision.voting import modes
 from earmark.evaluation.scores import Scores, score
 from earmark.types import FloatArray, VoteConfig, VoteMode
-from earmark.voting import modes
 
 
 def compare_votes(

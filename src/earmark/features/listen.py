@@ -21,7 +21,7 @@ from earmark.types import Excerpt, FloatArray, LevelArray, ListenConfig, Slices
 _NOT_IN_BARS = ("wave", "summary")
 
 
-def listen(path: str | os.PathLike[str], config: ListenConfig) -> Slices:
+def listen(path: str | os.PathLike[str], config: ListenConfig, name: str | None = None) -> Slices:
     """Excerpts → spectrogram of each → quantised → slices.
 
     Parameters
@@ -29,6 +29,8 @@ def listen(path: str | os.PathLike[str], config: ListenConfig) -> Slices:
     path : str or path-like
     config : ListenConfig
         The recipe that a model bundle carries.
+    name : str, optional
+        Its `audio_id`, where that is known already.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def listen(path: str | os.PathLike[str], config: ListenConfig) -> Slices:
         `config` asks for what this version cannot compute.
     """
     excerpts = read_excerpts(path, config.excerpts, config.features.sr)
-    return slices_of(excerpts, config, audio_id(path))
+    return slices_of(excerpts, config, audio_id(path) if name is None else name)
 
 
 def slices_of(excerpts: Iterable[Excerpt], config: ListenConfig, audio_id: str) -> Slices:

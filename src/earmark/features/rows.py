@@ -97,6 +97,11 @@ class RowStore(Generic[Scalar]):
         return n_rows
 
     @property
+    def n_tracks(self) -> int:
+        """Tracks that are stored."""
+        return int(self._db.execute("SELECT COUNT(*) FROM tracks").fetchone()[0])
+
+    @property
     def row_shape(self) -> tuple[int, ...]:
         """Shape of a row; its first axis is 0 long until the first row has come."""
         return (self._size, *self._tail)

@@ -1,7 +1,7 @@
 """The model bundle: a folder with ``model.json``, ``model.onnx`` and their ``SHA256SUMS``.
 
-``vote.onnx`` is there where a network over tracks decides (see `earmark.track_network`). The text
-of a licence and a card for people may lie beside them.
+``vote.onnx`` is there where a network over tracks decides (see `earmark.decision.track_network`).
+The text of a licence and a card for people may lie beside them.
 
 ``model.json`` says everything that is needed to use the model (genres, what to listen to and how,
 how to vote) and to judge it (data, split, scores, licence). There are no pickles: opening a
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from earmark import stacking, track_network
+from earmark.decision import stacking, track_network
 from earmark.errors import BundleError
 from earmark.features.listen import check as check_listening
 from earmark.types import ExcerptConfig, ListenConfig, Recipe, VoteConfig

@@ -8,8 +8,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from earmark import __version__
 from earmark.errors import BundleError
+from earmark.version import __version__
 
 _CHUNK = 1 << 18
 _TIMEOUT_S = 30

@@ -8,7 +8,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from earmark.errors import ConfigError, MissingExtraError
+from earmark import extras
+from earmark.errors import ConfigError
 from earmark.types import FeatureConfig
 
 NETWORKS = {
@@ -26,7 +27,7 @@ TRACK_NETWORKS = {
     "attention": "earmark.models.nets.tracks:TrackAttention",
     "lstm": "earmark.models.nets.tracks:TrackLSTM",
 }
-"""Networks over the slice probabilities of a track, see `earmark.track_network`."""
+"""Networks over the slice probabilities of a track, see `earmark.decision.track_network`."""
 
 # What networks are told beside their options.
 _GIVEN = ("n_bins", "n_frames", "n_classes", "features")
@@ -100,7 +101,5 @@ def _resolve(name: str, networks: Mapping[str, str]) -> Any:
     if name not in networks:
         raise ConfigError(f"there is no network {name!r}", f"known: {', '.join(sorted(networks))}")
     module, _, attribute = networks[name].partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "torch", "train") from e
+    extras.require("train", module)
+    return getattr(importlib.import_module(module), attribute)

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime as ort
 
 from earmark import features
-from earmark.calibration import Outputs
+from earmark.decision.calibration import Outputs
 from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
 from earmark.types import FloatArray, LevelArray, SliceProbs, Slices
@@ -74,6 +74,25 @@ class Classifier:
     def has_embedding(self) -> bool:
         """Whether `embeddings` can be had; a network that others have made may give none."""
         return "embedding" in self._output_names
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers in an embedding.
+
+        Raises
+        ------
+        BundleError
+            If the network gives none.
+        """
+        if not self.has_embedding:
+            raise BundleError(
+                f"{self.bundle.network} has no output called embedding", "choose another model"
+            )
+        listen = self.bundle.meta.listen
+        shape = (0, features.n_bins(listen.features), listen.slices.n_frames)
+        # Of no slices, the network says the shapes of its answers.
+        nothing = np.zeros(shape, features.dtype(listen.features))
+        return int(self.embeddings(nothing).shape[1])
 
     @property
     def has_music(self) -> bool:

@@ -1,10 +1,1 @@
-"""Training of networks on stored slices, and their export.
-
-Recipes and settings are read without torch.
-"""
-
-import os
-
-# Threads of a numerical library that spin while they wait slow each other down by as much as seven
-# times where the processor has anything else to do. Read when torch is first loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Learning genres from labelled tracks: a request in, a model bundle and its scores out."""

@@ -19,7 +19,7 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from earmark.errors import ConfigError, LibraryError
-from earmark.training.recipe import Range, TrainingRecipe
+from earmark.training.recipes.recipe import Range, TrainingRecipe
 
 # Trials at random before the search builds on what it has seen, and whole ones before it gives
 # any up.

@@ -3,8 +3,8 @@
 `earmark.web.server.serve` runs it; `earmark.web.app.create_app` builds the application. What it
 answers is described by `earmark.web.schemas`, where it answers by `earmark.web.routes`.
 
-Untrusted bytes are decoded in worker processes with limits (`earmark.web.ears`), long work runs
+Untrusted bytes are decoded in worker processes with limits (`earmark.web.workers`), long work runs
 in child processes that survive the page and are taken up again after a restart
-(`earmark.web.jobs`), and no file outside the libraries given at the start is touched
+(`earmark.web.jobs.queue`), and no file outside the libraries given at the start is touched
 (`earmark.web.roots`).
 """

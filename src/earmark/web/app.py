@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
-from earmark import __version__
+from earmark.version import __version__
 from earmark.web import handlers
 from earmark.web.guard import Guard
-from earmark.web.hub import Hub
 from earmark.web.limits import BodyLimits, Lingering
 from earmark.web.metrics import Measured
 from earmark.web.routes import (
@@ -25,6 +24,7 @@ from earmark.web.routes import (
     plans,
     system,
 )
+from earmark.web.services import Hub
 from earmark.web.settings import WebSettings
 
 

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from earmark.web.auth import Sessions
 from earmark.web.faults import Refused
 from earmark.web.handlers import answer
-from earmark.web.sessions import Sessions
 from earmark.web.settings import WebSettings, is_loopback
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

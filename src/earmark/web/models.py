@@ -10,12 +10,12 @@ from typing import Any, Literal
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
 from earmark.models.bundle import META_NAME, SUMS_NAME, Bundle
-from earmark.models.named import shipped_model
+from earmark.models.catalog import shipped_model
 from earmark.types import VoteConfig
 from earmark.web.faults import Refused, not_found
+from earmark.web.jobs.store import Store
 from earmark.web.schemas.models import ModelCard, ModelSummary
 from earmark.web.settings import WebSettings
-from earmark.web.store import Store
 
 _IN_USE = "model_id"
 

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from earmark.errors import ConfigError
 from earmark.web.app import create_app
-from earmark.web.hub import Hub, claimed
+from earmark.web.services import Hub, claimed
 from earmark.web.settings import WebSettings
 
 _GRACE_S = 30

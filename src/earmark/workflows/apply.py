@@ -11,10 +11,10 @@ from types import FrameType
 from typing import TypeVar
 
 from earmark.errors import FileError, LibraryError
+from earmark.events import FileSkipped, Note, Progress, Workflow
 from earmark.library import Catalogue
 from earmark.tags import Change, Journal, Written, apply_change, undo_change
 from earmark.types import TagChange
-from earmark.workflows.events import FileSkipped, Note, Progress, Workflow
 
 C = TypeVar("C", TagChange, Change)
 

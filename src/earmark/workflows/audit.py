@@ -6,25 +6,26 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark import extras
 from earmark.datasets import LabelledTrack
 from earmark.errors import DataError, FileError
 from earmark.evaluation.mislabels import find_mislabels
+from earmark.events import FileSkipped, Note, Workflow
 from earmark.features.traits import suspicion
-from earmark.library import Catalogue
+from earmark.inference.batch import fill, predict_files
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
-from earmark.workflows.choosing import choose, unknown_artists
-from earmark.workflows.events import FileSkipped, Note, Workflow
-from earmark.workflows.hearing import hear_all
-from earmark.workflows.judging import judge_all
-from earmark.workflows.learning_set import LabelRequest, gather, short_hash
-from earmark.workflows.train_head import open_backbone, require_head
+from earmark.session import Resources
+from earmark.training.choosing import choose, unknown_artists
+from earmark.training.learners import head
+from earmark.training.learning_set import gather
+from earmark.training.provenance import open_backbone, short_hash
+from earmark.training.request import LabelRequest
 
 T = TypeVar("T")
 
@@ -122,11 +123,7 @@ class _Row:
 
 def audit(
     request: AuditRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[AuditReport]:
     """Look for wrong labels and for tracks that are no use for training.
 
@@ -141,23 +138,15 @@ def audit(
     MissingExtraError
         If scikit-learn is needed and not installed.
     """
-    run = _Audit(request, catalogue, data_dir, n_workers, time_limit_s)
+    run = _Audit(request, resources)
     return (yield from run.report())
 
 
 class _Audit:
     """One audit; reasons gather by path while it runs."""
 
-    def __init__(
-        self,
-        request: AuditRequest,
-        catalogue: Catalogue,
-        data_dir: Path,
-        n_workers: int,
-        time_limit_s: float,
-    ) -> None:
-        self.request, self.catalogue, self.data_dir = request, catalogue, data_dir
-        self.n_workers, self.time_limit_s = n_workers, time_limit_s
+    def __init__(self, request: AuditRequest, resources: Resources) -> None:
+        self.request, self.resources = request, resources
         self.reasons: dict[str, list[Reason]] = defaultdict(list)
         self.names: tuple[str, ...] = ()
         self.labelled: dict[str, tuple[LabelledTrack, int]] = {}
@@ -165,7 +154,7 @@ class _Audit:
     def report(self) -> Workflow[AuditReport]:
         model = self.request.model
         if model is None:
-            require_head()
+            extras.require("head", *head.NEEDS)
         yield from self._read_labels()
         if model is None:
             rows, proba, judge = yield from self._by_folds()
@@ -179,7 +168,7 @@ class _Audit:
         request, model = self.request.labels, self.request.model
         if model is not None:
             request = dataclasses.replace(request, only=model.meta.labels, min_tracks=1)
-        tracks = yield from gather(request, self.catalogue)
+        tracks = yield from gather(request, self.resources)
         choice = choose(tracks, request)
         self.names = tuple(sorted(choice.counts)) if model is None else model.meta.labels
         for i, genres in choice.ambiguous.items():
@@ -209,9 +198,9 @@ class _Audit:
     def _by_folds(self) -> Workflow[tuple[list[_Row], NDArray[np.float64], str]]:
         from earmark.models.classical.head import Tracks, hold_out
 
-        backbone = open_backbone(self.request.backbone, self.data_dir)
-        with EmbeddingStore(self.data_dir / "embeddings", backbone) as store:
-            hearing = hear_all(list(self.labelled), store, self.n_workers, self.time_limit_s)
+        backbone = open_backbone(self.request.backbone, self.resources.home)
+        with self.resources.embeddings(backbone) as store:
+            hearing = fill(store, list(self.labelled), self.resources.workers)
             heard = yield from self._heard(hearing)
             rows = [_Row(*self.labelled[path], name) for path, name in sorted(heard.items())]
             rows = self._sound(self._without_contradictions(rows), store)
@@ -257,13 +246,7 @@ class _Audit:
         return kept
 
     def _by_model(self, model: Bundle) -> Workflow[tuple[list[_Row], NDArray[np.float64], str]]:
-        judging = judge_all(
-            list(self.labelled),
-            model,
-            self.catalogue,
-            n_workers=self.n_workers,
-            time_limit_s=self.time_limit_s,
-        )
+        judging = predict_files(list(self.labelled), model, self.resources)
         judged = yield from self._heard(judging)
         heard = {p: j for p, j in sorted(judged.items()) if not isinstance(j, FileError)}
         rows = [_Row(*self.labelled[path], j.audio_id) for path, j in heard.items()]

@@ -1,83 +1,110 @@
-"""``earmark classify``: files in, decisions out."""
+"""``earmark classify``: files in, genres out."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from earmark.decision.result import Result
+from earmark.decision.voting import decide
 from earmark.errors import FileError
-from earmark.library import Catalogue, Found, walk
+from earmark.events import FileSkipped, Progress, Workflow
+from earmark.inference.batch import predictions
+from earmark.library import Found, walk
 from earmark.library.passed_over import Kind
+from earmark.library.scan import say_passed_over
 from earmark.models.bundle import Bundle
-from earmark.types import Decision, VoteConfig
-from earmark.voting import decide
-from earmark.workflows.events import FileSkipped, Workflow
-from earmark.workflows.judging import judge_all
-from earmark.workflows.scan import say_passed_over
+from earmark.session import Resources
+from earmark.types import VoteConfig
 
 
-@dataclass(frozen=True, slots=True)
-class TrackResult:
-    """A file's decision, or in `error` why there is none."""
+def files_of(
+    paths: Iterable[str], passed_over: Counter[Kind] | None = None
+) -> list[str | FileError]:
+    """Every file named, and every music file in the folders named, each once.
 
-    path: str
-    decision: Decision | None
-    error: str = ""
+    Parameters
+    ----------
+    paths : iterable of str
+    passed_over : Counter, optional
+        As for `earmark.library.walk`.
+
+    Returns
+    -------
+    list of str or FileError
+        In the order of `paths`, folders in the order of their walk; as a person named them. An
+        error in place of what cannot be looked at.
+    """
+    files: dict[str, str | FileError] = {}
+    for found in _expand(paths, Counter() if passed_over is None else passed_over):
+        path = found.path if isinstance(found, FileError) else found
+        files.setdefault(os.path.abspath(path), found)  # noqa: PTH100 - surrogate-safe text
+    return list(files.values())
+
+
+def results(
+    files: Sequence[str | FileError],
+    bundle: Bundle,
+    vote: VoteConfig,
+    resources: Resources,
+    *,
+    remember: bool = True,
+) -> Iterator[Result]:
+    """A result for each of `files_of`, as they are ready.
+
+    Parameters
+    ----------
+    remember : bool
+        As for `earmark.inference.batch.predictions`.
+    """
+    for file in files:
+        if isinstance(file, FileError):
+            yield Result(file.path, error=file.reason)
+    usable = [file for file in files if isinstance(file, str)]
+    for path, outcome in predictions(usable, bundle, resources, remember=remember):
+        if isinstance(outcome, FileError):
+            yield Result(path, error=outcome.reason)
+        else:
+            yield Result.of(path, decide(outcome.probs.proba, bundle.meta.labels, vote))
 
 
 def classify(
     paths: Sequence[str],
     bundle: Bundle,
     vote: VoteConfig,
-    catalogue: Catalogue | None,
+    resources: Resources,
     *,
-    n_workers: int,
-    time_limit_s: float,
-) -> Workflow[list[TrackResult]]:
-    """Decide about every file named, and every music file in the folders named.
-
-    Returns
-    -------
-    list of TrackResult
-        In the order of `paths`, folders in the order of their walk; each file once, as it was
-        named first.
-    """
-    files: dict[str, str] = {}
-    problems: dict[str, str] = {}
+    remember: bool = True,
+) -> Workflow[list[Result]]:
+    """All `results` together, in the order of `files_of`; each file left out is reported."""
     passed_over: Counter[Kind] = Counter()
-    for found in _expand(paths, passed_over):
-        path = found.path if isinstance(found, FileError) else found
-        absolute = os.path.abspath(path)  # noqa: PTH100 - surrogate-safe text
-        if absolute in files:
-            continue
-        files[absolute] = path
-        if isinstance(found, FileError):
-            problems[path] = found.reason
-            yield FileSkipped(path, found.reason)
+    files = files_of(paths, passed_over)
     yield from say_passed_over(passed_over)
-    judged = yield from judge_all(
-        [path for path in files.values() if path not in problems],
-        bundle,
-        catalogue,
-        n_workers=n_workers,
-        time_limit_s=time_limit_s,
-    )
-    results = []
-    for path in files.values():
-        outcome = judged.get(path)
-        if outcome is None:
-            results.append(TrackResult(path, None, problems[path]))
-        elif isinstance(outcome, FileError):
-            results.append(TrackResult(path, None, outcome.reason))
-        else:
-            results.append(TrackResult(path, decide(outcome.probs.proba, bundle.meta.labels, vote)))
-    return results
+    found: dict[str, Result] = {}
+    yield Progress("listening", 0, len(files))
+    for result in results(files, bundle, vote, resources, remember=remember):
+        found[result.path] = result
+        if result.error:
+            yield FileSkipped(result.path, result.error)
+        yield Progress("listening", len(found), len(files), result.path)
+    return [found[file if isinstance(file, str) else file.path] for file in files]
 
 
-def _expand(paths: Sequence[str], passed_over: Counter[Kind]) -> Iterator[str | FileError]:
+def to_dict(bundle: Bundle, results: Sequence[Result]) -> dict[str, Any]:
+    """What ``earmark classify --json`` prints."""
+    return {
+        "model": {
+            "name": bundle.meta.name,
+            "id": bundle.model_id,
+            "labels": list(bundle.meta.labels),
+        },
+        "tracks": [result.to_dict() for result in results],
+    }
+
+
+def _expand(paths: Iterable[str], passed_over: Counter[Kind]) -> Iterator[str | FileError]:
     for path in paths:
         if not os.path.isdir(path):  # noqa: PTH112 - surrogate-safe text
             yield path
@@ -87,29 +114,3 @@ def _expand(paths: Sequence[str], passed_over: Counter[Kind]) -> Iterator[str | 
         for found in walk(path, passed_over):
             name = path.rstrip("/") + found.path.removeprefix(absolute)
             yield name if isinstance(found, Found) else FileError(name, found.reason)
-
-
-def as_dict(bundle: Bundle, results: Sequence[TrackResult]) -> dict[str, Any]:
-    """The one JSON shape of classification results, wherever they are given out."""
-    return {
-        "model": {
-            "name": bundle.meta.name,
-            "id": bundle.model_id,
-            "labels": list(bundle.meta.labels),
-        },
-        "tracks": [_track_as_dict(result) for result in results],
-    }
-
-
-def _track_as_dict(result: TrackResult) -> dict[str, Any]:
-    decision = result.decision
-    return {
-        "path": result.path,
-        "genre": decision.genre if decision else None,
-        "confidence": decision.confidence if decision else None,
-        "agreement": decision.agreement if decision else None,
-        "proba": decision.proba if decision else {},
-        "slices": decision.n_slices if decision else 0,
-        "rejected": decision.rejected or None if decision else None,
-        "error": result.error or None,
-    }

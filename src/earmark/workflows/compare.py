@@ -17,24 +17,23 @@ from pathlib import Path
 
 from earmark import features
 from earmark.datasets import PROTOCOLS
+from earmark.datasets.splitting import PRESCRIBED, SplitRequest
 from earmark.errors import ConfigError, EarmarkError
 from earmark.evaluation import results
 from earmark.evaluation.comparison import PAPER, Cell, Comparison, Reported
 from earmark.evaluation.judged import Judged
-from earmark.library import Catalogue
+from earmark.events import Note, Workflow
+from earmark.inference.timing import track_ms
 from earmark.models import registry
 from earmark.models.bundle import Bundle
-from earmark.training.paper import PaperConfig
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import Hardware
+from earmark.session import Resources
+from earmark.training import run_folder
+from earmark.training.recipes.paper import PaperConfig
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.recipes.settings import Hardware
+from earmark.training.request import LabelRequest, TrainRequest
 from earmark.types import ListenConfig
-from earmark.workflows import runfolder
 from earmark.workflows.crossval import Fold, Trainings, describe_folds, in_force, training_key
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.learning_set import LabelRequest
-from earmark.workflows.splitting import PRESCRIBED, SplitRequest
-from earmark.workflows.timing import track_ms
-from earmark.workflows.train import TrainRequest
 
 # Of how cells are measured and kept; those of another one are measured again.
 _FORMAT = 2
@@ -70,12 +69,9 @@ class CompareRequest:
 
 def compare(
     request: CompareRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
+    resources: Resources,
     *,
     command: str = "",
-    n_workers: int,
-    time_limit_s: float,
 ) -> Workflow[Comparison]:
     """Train and measure every recipe under every protocol; what fails is a cell that says why.
 
@@ -99,9 +95,9 @@ def compare(
     try:
         for number, (recipe, protocol) in enumerate(asked, start=1):
             training = _training(request, recipe, protocol)
-            run = Trainings(training.out, catalogue, data_dir, n_workers, time_limit_s)
+            run = Trainings(training.out, resources)
             file = request.out / "cells" / recipe.name / f"{protocol}.json"
-            key = _key(training, request, protocol, data_dir)
+            key = _key(training, request, protocol, resources.home)
             cell = _kept(file, key)
             if cell is None:
                 yield Note(f"{number} of {len(asked)}: {recipe.name}, {protocol}")
@@ -167,7 +163,7 @@ def _measured(
     error_file.unlink(missing_ok=True)
     try:
         folds = yield from run.folds(training, split, n_folds)
-        cell = yield from _scored(folds, recipe, protocol, split, training, run.time_limit_s)
+        cell = yield from _scored(folds, recipe, protocol, split, training, run.resources)
     except EarmarkError as e:
         reason = str(e)
     except Exception as e:  # noqa: BLE001 - the boundary: no single recipe may stop the others
@@ -187,7 +183,7 @@ def _scored(
     protocol: str,
     split: str,
     training: TrainRequest,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[Cell]:
     bundle = folds[-1].bundle
     labels = bundle.meta.labels
@@ -199,8 +195,8 @@ def _scored(
         protocol=in_force(split, bundle),
         warnings=sorted({f.bundle.meta.data.get("backbone_leak", "") for f in folds} - {""}),
     )
-    heard = runfolder.read_split(folds[-1].run_dir, labels)
-    milliseconds = yield from track_ms(bundle, [e.path for e in heard], time_limit_s)
+    heard = run_folder.read_split(folds[-1].run_dir, labels)
+    milliseconds = yield from track_ms(bundle, [e.path for e in heard], resources.workers)
     return Cell(
         recipe=recipe.name,
         protocol=protocol,
@@ -265,11 +261,11 @@ def count_parameters(bundle: Bundle, recipe: TrainingRecipe) -> int:
     )
 
 
-def _key(training: TrainRequest, request: CompareRequest, protocol: str, data_dir: Path) -> str:
+def _key(training: TrainRequest, request: CompareRequest, protocol: str, home: Path) -> str:
     """What makes it another cell."""
     n_folds = 0 if protocol == PAPER else request.n_folds
-    trained = training_key(training, data_dir)
-    return runfolder.key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
+    trained = training_key(training, home)
+    return run_folder.key_of({"format": _FORMAT, "training": trained, "n_folds": n_folds})
 
 
 def _kept(file: Path, key: str) -> Cell | None:
@@ -282,7 +278,7 @@ def _kept(file: Path, key: str) -> Cell | None:
 
 
 def _keep(file: Path, key: str, cell: Cell) -> None:
-    with runfolder.writing_to(file.parent):
+    with run_folder.writing_to(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(f".{file.name}.{os.getpid()}")
         text = json.dumps({"key": key, "cell": cell.to_json()}, indent=2)

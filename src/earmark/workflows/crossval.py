@@ -12,19 +12,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from earmark.datasets.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
 from earmark.errors import BundleError, DataError
 from earmark.evaluation import results
 from earmark.evaluation.judged import Judged
 from earmark.evaluation.results import Evaluation
 from earmark.evaluation.unknown import Detection
-from earmark.features.store import FeatureStore, stored_ids
-from earmark.library import Catalogue
+from earmark.events import Note, Workflow
+from earmark.features.store import stored_ids
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
+from earmark.session import Resources
+from earmark.training import run_folder
+from earmark.training.choosing import choose
+from earmark.training.learning_set import Example, gather
+from earmark.training.provenance import open_backbone
+from earmark.training.request import TrainRequest
+from earmark.training.train import FORMAT, train
 from earmark.types import FloatArray
-from earmark.workflows import runfolder
-from earmark.workflows.choosing import choose
 from earmark.workflows.evaluate import (
     Answers,
     Subject,
@@ -35,11 +41,6 @@ from earmark.workflows.evaluate import (
     nonmusic_answers,
     nonmusic_methods,
 )
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.learning_set import Example, gather
-from earmark.workflows.splitting import BY_DATA_SET, PRESCRIBED, SplitRequest
-from earmark.workflows.train import FORMAT, TrainRequest, train
-from earmark.workflows.train_head import open_backbone
 
 # Holds the key of the training whose model and split lie beside it, once it has come to its end.
 _FINISHED = "finished"
@@ -93,17 +94,12 @@ class Trainings:
     Attributes
     ----------
     out : Path
-    catalogue : Catalogue
-    data_dir : Path
-    n_workers, time_limit_s
+    resources : Resources
         For listening.
     """
 
     out: Path
-    catalogue: Catalogue
-    data_dir: Path
-    n_workers: int
-    time_limit_s: float
+    resources: Resources
 
     def folds(self, training: TrainRequest, protocol: str, n_folds: int) -> Workflow[list[Fold]]:
         """Every fold under a protocol, at least one, trained and asked about its test part."""
@@ -122,31 +118,25 @@ class Trainings:
         """The bundle of one training, and its test part; finished ones are taken as they are."""
         folder = self.out / name
         training = dataclasses.replace(training, out=folder / "model", run_dir=folder / "run")
-        key = training_key(training, self.data_dir)
+        key = training_key(training, self.resources.home)
         bundle = _finished(folder, key)
         if bundle is None:
             yield Note(f"training {training.recipe.name}, {name}")
-            with runfolder.claimed(folder):
+            with run_folder.claimed(folder):
                 bundle = yield from self._train(folder, training, key)
-        examples = runfolder.read_split(folder / "run", bundle.meta.labels)
+        examples = run_folder.read_split(folder / "run", bundle.meta.labels)
         return bundle, [e for e in examples if e.part == "test"]
 
     def _train(self, folder: Path, training: TrainRequest, key: str) -> Workflow[Bundle]:
         # Until its end, the model and the split in the folder may be of different trainings.
-        with runfolder.writing_to(folder):
+        with run_folder.writing_to(folder):
             (folder / _FINISHED).unlink(missing_ok=True)
-        report = yield from train(
-            training,
-            self.catalogue,
-            self.data_dir,
-            n_workers=self.n_workers,
-            time_limit_s=self.time_limit_s,
-        )
+        report = yield from train(training, self.resources, replace=True)
         if report.interrupted:
             # Half a training is none; its checkpoints stay, to be gone on from.
             shutil.rmtree(training.out)
             raise KeyboardInterrupt
-        with runfolder.writing_to(folder):
+        with run_folder.writing_to(folder):
             (folder / _FINISHED).write_text(f"{key}\n", encoding="utf-8")
         return report.bundle
 
@@ -164,13 +154,7 @@ class Trainings:
         unheard = [
             subject for subject, proba in zip(subjects, stored, strict=True) if proba is None
         ]
-        heard = yield from answer(
-            unheard,
-            bundle,
-            self.catalogue,
-            n_workers=self.n_workers,
-            time_limit_s=self.time_limit_s,
-        )
+        heard = yield from answer(unheard, bundle, self.resources)
         known = [
             (subject, proba, example.audio_id)
             for subject, proba, example in zip(subjects, stored, examples, strict=True)
@@ -184,12 +168,12 @@ class Trainings:
 
     def _from_store(self, bundle: Bundle, examples: Sequence[Example]) -> list[FloatArray | None]:
         """Slice probabilities where training has kept the slices: some front ends are slow."""
-        folder, listen = self.data_dir / "features", bundle.meta.listen
+        resources, listen = self.resources, bundle.meta.listen
         names = [e.audio_id for e in examples]
-        if stored_ids(folder, listen).isdisjoint(names):
+        if stored_ids(resources.home / "features", listen).isdisjoint(names):
             return [None] * len(examples)
         classifier = Classifier(bundle)
-        with FeatureStore(folder, listen) as store:
+        with resources.features(listen) as store:
             found = [
                 span if e.slices is None or not len(span) else span[list(e.slices)]
                 for span, e in zip(store.locate(names), examples, strict=True)
@@ -199,11 +183,7 @@ class Trainings:
 
 def cross_validate(
     request: CrossRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[list[Evaluation]]:
     """Measure a recipe under each protocol, on the same tracks.
 
@@ -215,8 +195,8 @@ def cross_validate(
     honest = [name for name in request.protocols if name in ("artist", PRESCRIBED)]
     leaving_out = honest if request.leave_genre_out else []
     if leaving_out:
-        yield from _check_leaving_out(request.training, catalogue)
-    run = Trainings(request.training.out, catalogue, data_dir, n_workers, time_limit_s)
+        yield from _check_leaving_out(request.training, resources)
+    run = Trainings(request.training.out, resources)
     evaluations = []
     for protocol in request.protocols:
         unknown: tuple[Detection, ...] = ()
@@ -234,13 +214,7 @@ def _measured(
     votes = [judged_by_all(f.known, f.bundle.meta.labels, f.bundle.meta.vote) for f in folds]
     shows = []
     for fold in folds:
-        sounds = yield from nonmusic_answers(
-            fold.bundle,
-            request.not_music,
-            run.catalogue,
-            n_workers=run.n_workers,
-            time_limit_s=run.time_limit_s,
-        )
+        sounds = yield from nonmusic_answers(fold.bundle, request.not_music, run.resources)
         shows.append((fold.known, sounds))
     leaks = {fold.bundle.meta.data.get("backbone_leak", "") for fold in folds}
     return results.evaluate(
@@ -273,9 +247,9 @@ def in_force(protocol: str, bundle: Bundle) -> str:
     return protocol if protocol != PRESCRIBED or by_data_set else "artist"
 
 
-def _check_leaving_out(training: TrainRequest, catalogue: Catalogue) -> Workflow[None]:
+def _check_leaving_out(training: TrainRequest, resources: Resources) -> Workflow[None]:
     """Refuse too few genres before the first training rather than after."""
-    tracks = yield from gather(training.labels, catalogue)
+    tracks = yield from gather(training.labels, resources)
     labels = sorted(choose(tracks, training.labels).counts)
     if len(labels) < _ENOUGH:
         raise DataError(
@@ -289,7 +263,7 @@ def _left_out(run: Trainings, training: TrainRequest) -> Workflow[tuple[Detectio
     """Trainings without each genre in turn: does the model doubt what it has never heard?"""
     whole = _with_split(training, SplitRequest(seed=training.labels.split.seed))
     bundle, _ = yield from run.trained("artist/all genres", whole)
-    everything = runfolder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
+    everything = run_folder.read_split(run.out / "artist/all genres/run", bundle.meta.labels)
     shows = []
     for number, genre in enumerate(bundle.meta.labels):
         labels = dataclasses.replace(whole.labels, without=(genre,))
@@ -306,22 +280,22 @@ def _with_split(training: TrainRequest, split: SplitRequest) -> TrainRequest:
     return dataclasses.replace(training, labels=dataclasses.replace(training.labels, split=split))
 
 
-def training_key(training: TrainRequest, data_dir: Path) -> str:
+def training_key(training: TrainRequest, home: Path) -> str:
     """Names what a training makes: the same for the same request on the same models."""
     recipe = training.recipe
     asked = dataclasses.asdict(training)
     del asked["out"], asked["run_dir"]
-    asked["recipe"] = {k: v for k, v in recipe.to_dict().items() if k not in runfolder.REMARKS}
+    asked["recipe"] = {k: v for k, v in recipe.to_dict().items() if k not in run_folder.REMARKS}
     teachers = [recipe.distil.teacher, *filter(None, [recipe.imitation.teacher])]
     models = {"head": [recipe.head.backbone], "distilled": teachers}.get(recipe.kind, [])
-    ids = [_model_id(model, data_dir) for model in models]
-    return runfolder.key_of({"format": FORMAT, "request": asked, "models": ids})
+    ids = [_model_id(model, home) for model in models]
+    return run_folder.key_of({"format": FORMAT, "request": asked, "models": ids})
 
 
-def _model_id(model: str, data_dir: Path) -> str:
+def _model_id(model: str, home: Path) -> str:
     """Empty where the model cannot be used: training will say why."""
     try:
-        return open_backbone(model, data_dir).model_id
+        return open_backbone(model, home).model_id
     except BundleError:
         return ""
 

@@ -13,24 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from earmark.datasets import LabelledTrack
+from earmark.decision.voting import modes
 from earmark.errors import DataError, FileError
 from earmark.evaluation import nonmusic, results
 from earmark.evaluation.judged import Judged
 from earmark.evaluation.results import Evaluation
 from earmark.evaluation.unknown import TRACK_SCORES, Detection, Shown
 from earmark.evaluation.unknown import evaluate as evaluate_unknown
+from earmark.events import Note, Workflow
 from earmark.features.listen import slices_of
 from earmark.genres import canonical, fold
 from earmark.genres.labels import choose_labels, choose_values
-from earmark.library import Catalogue
+from earmark.inference.batch import predict_files
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
+from earmark.session import Resources
+from earmark.training.learners.music import find_sounds
+from earmark.training.learning_set import gather
+from earmark.training.provenance import short_hash
+from earmark.training.request import LabelRequest
 from earmark.types import Excerpt, FloatArray, VoteConfig
-from earmark.voting import modes
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.judging import judge_all
-from earmark.workflows.learning_set import LabelRequest, gather, short_hash
-from earmark.workflows.not_music import find_sounds
 
 # Of the scores for strangeness, those that probabilities alone give: what the vote sees.
 METHODS = ("max_probability", "entropy")
@@ -80,10 +82,8 @@ def evaluate_bundle(
     bundle: Bundle,
     vote: VoteConfig,
     request: LabelRequest,
-    catalogue: Catalogue,
+    resources: Resources,
     *,
-    n_workers: int,
-    time_limit_s: float,
     not_music: Sequence[str] = (),
 ) -> Workflow[Evaluation]:
     """Measure a model on labelled tracks.
@@ -100,13 +100,9 @@ def evaluate_bundle(
     LibraryError
         If a folder of `not_music` cannot be read.
     """
-    fresh = yield from fresh_answers(
-        bundle, request, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
-    )
+    fresh = yield from fresh_answers(bundle, request, resources)
     known, unknown = fresh.known, fresh.unknown
-    sounds = yield from nonmusic_answers(
-        bundle, not_music, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
-    )
+    sounds = yield from nonmusic_answers(bundle, not_music, resources)
     return results.evaluate(
         judged(known, bundle.meta.labels, vote),
         bundle.meta.labels,
@@ -125,10 +121,7 @@ def evaluate_bundle(
 def fresh_answers(
     bundle: Bundle,
     request: LabelRequest,
-    catalogue: Catalogue,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[Answers]:
     """What a model says about labelled tracks that it has not learned from, nor their artists.
 
@@ -137,11 +130,9 @@ def fresh_answers(
     DataError
         If none of them is of a genre that it knows.
     """
-    tracks = yield from gather(request, catalogue)
+    tracks = yield from gather(request, resources)
     subjects = _subjects(tracks, bundle.meta.labels, request)
-    answers = yield from answer(
-        subjects, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
-    )
+    answers = yield from answer(subjects, bundle, resources)
     fresh = answers.where(_is_fresh(answers, bundle.meta.data.get("learned", {})))
     n_learned = len(answers.subjects) - len(fresh.subjects)
     if n_learned:
@@ -173,16 +164,11 @@ def _unsure(bundle: Bundle) -> list[str]:
 def answer(
     subjects: Sequence[Subject],
     bundle: Bundle,
-    catalogue: Catalogue | None,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[Answers]:
     """What the bundle says about subjects; those that cannot be heard are left out."""
     paths = list(dict.fromkeys(subject.path for subject in subjects))
-    outcomes = yield from judge_all(
-        paths, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
-    )
+    outcomes = yield from predict_files(paths, bundle, resources)
     kept, probas, names = [], [], []
     for subject in subjects:
         outcome = outcomes[subject.path]
@@ -256,10 +242,7 @@ def strangeness(answers: Answers, method: str) -> np.ndarray[tuple[int], np.dtyp
 def nonmusic_answers(
     bundle: Bundle,
     roots: Sequence[str],
-    catalogue: Catalogue,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[dict[str, Answers]]:
     """What the bundle says about synthetic sounds, and about files below `roots`, by kind.
 
@@ -273,9 +256,7 @@ def nonmusic_answers(
     kinds = _synthetic_answers(bundle)
     sounds = yield from find_sounds(roots)
     subjects = [Subject(s.path, s.group, None, f"{s.kind} (recorded)") for s in sounds]
-    answers = yield from answer(
-        subjects, bundle, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
-    )
+    answers = yield from answer(subjects, bundle, resources)
     learned = set(str(bundle.meta.data.get("not_music_learned", "")).split())
     fresh = answers.where(short_hash(name) not in learned for name in answers.audio_ids)
     if len(fresh.subjects) < len(answers.subjects):

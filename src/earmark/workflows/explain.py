@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark import features
-from earmark.errors import ConfigError, EarmarkError, FileError, MissingExtraError
-from earmark.evaluation.document import (
+from earmark import extras, features
+from earmark.errors import ConfigError, EarmarkError, FileError
+from earmark.evaluation.examples import Mistaken, Pick, mistaken, picks
+from earmark.evaluation.judged import Judged
+from earmark.evaluation.report.document import (
     Block,
     Heading,
     Image,
@@ -22,19 +24,17 @@ from earmark.evaluation.document import (
     to_html,
     to_markdown,
 )
-from earmark.evaluation.examples import Mistaken, Pick, mistaken, picks
-from earmark.evaluation.judged import Judged
-from earmark.evaluation.report import require_plots
+from earmark.evaluation.report.report import require_plots
+from earmark.events import FileSkipped, Progress, Workflow
 from earmark.features.listen import listen
-from earmark.library import Catalogue
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.models.saliency import Method
+from earmark.session import Resources
 from earmark.spreadsheets import write_table
+from earmark.training.request import LabelRequest
 from earmark.types import Slices, VoteConfig
 from earmark.workflows.evaluate import Answers, fresh_answers, judged
-from earmark.workflows.events import FileSkipped, Progress, Workflow
-from earmark.workflows.learning_set import LabelRequest
 from earmark.workflows.look import draw
 
 if TYPE_CHECKING:
@@ -94,10 +94,7 @@ def explain(
     vote: VoteConfig,
     request: ExplainRequest,
     labels: LabelRequest,
-    catalogue: Catalogue,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[Path]:
     """As `explain_filters`, with tracks that the model is surest of, and those that it gets wrong.
 
@@ -109,9 +106,7 @@ def explain(
         If no track is left.
     """
     blocks = _filters(bundle, request)
-    answers = yield from fresh_answers(
-        bundle, labels, catalogue, n_workers=n_workers, time_limit_s=time_limit_s
-    )
+    answers = yield from fresh_answers(bundle, labels, resources)
     known = answers.known
     found = judged(known, bundle.meta.labels, vote)
     blocks += _mistakes(mistaken(found, bundle.meta.labels, _MOST_MISTAKES), bundle)
@@ -122,10 +117,9 @@ def explain(
 def _filters(bundle: Bundle, request: ExplainRequest) -> list[Block]:
     """Picture and list of layers."""
     require_plots()
-    try:
-        from earmark.models.filters import layers
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "onnx", "report") from e
+    extras.require("head", "earmark.models.filters")
+    from earmark.models.filters import layers
+
     found = layers(bundle)
     blocks: list[Block] = [Heading(2, "What the layers have learned")]
     if not found:
@@ -149,7 +143,7 @@ def _filters(bundle: Bundle, request: ExplainRequest) -> list[Block]:
 
 
 def _draw_filters(bundle: Bundle, folder: Path, layer: Layer) -> None:
-    from earmark.evaluation import filter_plot
+    from earmark.evaluation.plots import filters as filter_plot
 
     config = bundle.meta.listen.features
     with _writing_to(folder):

@@ -15,27 +15,29 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.calibration import softmax
+from earmark import extras
 from earmark.datasets import join_groups
 from earmark.datasets.sample import draw_shots
+from earmark.datasets.splitting import WHOLE, SplitRequest
+from earmark.decision.calibration import softmax
 from earmark.errors import DataError
 from earmark.evaluation import results
 from earmark.evaluation.judged import Judged
 from earmark.evaluation.results import Evaluation
-from earmark.library import Catalogue
+from earmark.events import Progress, Workflow
+from earmark.inference.batch import with_embeddings
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore
+from earmark.session import Resources
+from earmark.training.learners import head
+from earmark.training.learning_set import Example, LearningSet, assemble, spans
+from earmark.training.provenance import known_of, open_backbone
+from earmark.training.request import LabelRequest
 from earmark.types import FloatArray, VoteConfig
-from earmark.workflows.events import Progress, Workflow
-from earmark.workflows.hearing import with_numbers
-from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble, spans
-from earmark.workflows.splitting import WHOLE, SplitRequest
-from earmark.workflows.train_head import known_of, open_backbone, require_head
 
 _FORCED = VoteConfig(min_confidence=0.0)
 
@@ -49,7 +51,7 @@ class ShotRequest:
     labels : LabelRequest
         The seed of its split is that of the draws.
     backbone : str
-        As in `earmark.workflows.train_head.open_backbone`.
+        As in `earmark.training.learners.head.open_backbone`.
     n_shots : int
         Tracks of each genre to learn from.
     n_draws : int
@@ -77,11 +79,7 @@ class _Heard:
 
 def few_shots(
     request: ShotRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[Evaluation]:
     """Measure heads that learn from a few tracks of each genre.
 
@@ -94,14 +92,12 @@ def few_shots(
     MissingExtraError
         If scikit-learn or onnx is not installed.
     """
-    require_head()
-    backbone = open_backbone(request.backbone, data_dir)
+    extras.require("head", *head.NEEDS)
+    backbone = open_backbone(request.backbone, resources.home)
     seed = request.labels.split.seed
     whole = dataclasses.replace(request.labels, split=SplitRequest(WHOLE, seed=seed))
-    with EmbeddingStore(data_dir / "embeddings", backbone) as store:
-        learning_set = yield from assemble(
-            whole, catalogue, store, data_dir, n_workers=n_workers, time_limit_s=time_limit_s
-        )
+    with resources.embeddings(backbone) as store:
+        learning_set = yield from assemble(whole, resources, store)
         heard = yield from _heard(learning_set, store)
     names = [heard.labels[genre] for genre in heard.reference]
     draws = []
@@ -115,7 +111,7 @@ def few_shots(
 def _heard(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[_Heard]:
     """Tracks that the backbone has numbers for, copies of a recording joined in one group."""
     examples = sorted(learning_set.examples, key=lambda e: e.path)
-    kept = yield from with_numbers(examples, store)
+    kept = yield from with_embeddings(examples, store)
     slices = [store.embeddings(span) for span in spans(store, kept)]
     place = {e.audio_id: i for i, e in enumerate(kept)}
     near = [(place[a], place[b]) for a, b in learning_set.near if a in place and b in place]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from earmark.decision.voting import decide
 from earmark.errors import ConfigError
-from earmark.evaluation.report import require_plots
+from earmark.evaluation.report.report import require_plots
 from earmark.features import axis, dequantise, summary
 from earmark.features.listen import listen
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.models.saliency import Method, saliency
 from earmark.types import Decision, FloatArray, Slices, VoteConfig
-from earmark.voting import decide
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -85,7 +85,7 @@ def draw(
     title: str,
 ) -> None:
     """Draw slices with their votes `proba` (n_slices, n_classes), as `look` does."""
-    from earmark.evaluation import slice_plot
+    from earmark.evaluation.plots import slices as slice_plot
 
     meta = classifier.bundle.meta
     config, target = meta.listen.features, meta.labels.index(genre)

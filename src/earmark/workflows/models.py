@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import BundleError, ConfigError
+from earmark.events import Progress, Workflow
 from earmark.models import bundle as bundles
-from earmark.models import named
+from earmark.models import catalog
 from earmark.models.bundle import Bundle, BundleMeta
 from earmark.models.fetch import check_sha256, fetch
 from earmark.models.foreign.sources import SOURCES, Source
-from earmark.workflows.events import Progress, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class NamedModel:
     error: str = ""
 
 
-def named_models(data_dir: Path) -> list[NamedModel]:
+def named_models(home: Path) -> list[NamedModel]:
     """The model that comes with the package, and all that were added, by name."""
-    added = {name: named.folder_of(name, data_dir) for name in named.names(data_dir)}
+    added = {name: catalog.folder_of(name, home) for name in catalog.names(home)}
     found = []
-    for name, path in ({named.SHIPPED: named.shipped_model()} | added).items():
+    for name, path in ({catalog.SHIPPED: catalog.shipped_model()} | added).items():
         try:
             found.append(NamedModel(name, path, bundles.load(path)))
         except BundleError as e:
@@ -40,14 +40,14 @@ def named_models(data_dir: Path) -> list[NamedModel]:
     return found
 
 
-def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle]:
+def add(name: str, home: Path, given: Path | None = None) -> Workflow[Bundle]:
     """Add a model under a name; the same model again is written again, another one refused.
 
     Parameters
     ----------
     name : str
         Of one of `SOURCES`, or any for a model of one's own.
-    data_dir : Path
+    home : Path
         Earmark's home.
     given : Path, optional
         The source's file, where it is at hand; a model's folder, which is copied.
@@ -61,7 +61,7 @@ def add(name: str, data_dir: Path, given: Path | None = None) -> Workflow[Bundle
     MissingExtraError
         If a library that a conversion needs is missing.
     """
-    folder = named.folder_of(name, data_dir)
+    folder = catalog.folder_of(name, home)
     instead = f"move {folder} away"
     if given is not None and given.is_dir():
         bundles.check_target(folder, instead)

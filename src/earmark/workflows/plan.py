@@ -7,28 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from earmark.audio import audio_id
+from earmark.decision.voting import decide
 from earmark.errors import AudioError, FileError, TagError
+from earmark.events import FileSkipped, Progress, Workflow
+from earmark.inference.batch import predict_files
 from earmark.library import Catalogue, Plan, PlanItem, TagMode, is_wanted, make_plan, read_sheet
+from earmark.library.scan import scanned
 from earmark.models.bundle import Bundle
+from earmark.session import Resources
 from earmark.tags import check_could_write
 from earmark.types import Decision, Track, VoteConfig
-from earmark.voting import decide
-from earmark.workflows.events import FileSkipped, Progress, Workflow
-from earmark.workflows.judging import judge_all
-from earmark.workflows.scan import scanned
 
 
 def plan_tags(
     root: str,
     bundle: Bundle,
     vote: VoteConfig,
-    catalogue: Catalogue,
+    resources: Resources,
     mode: TagMode,
     *,
     join: str | None = None,
     may_touch: Callable[[str], bool] = lambda _: True,
-    n_workers: int,
-    time_limit_s: float,
 ) -> Workflow[Plan]:
     """Scan a library, listen to the tracks that `mode` concerns, and plan. Writes no music file.
 
@@ -43,8 +42,8 @@ def plan_tags(
     Plan
         An item for every track of the library, those that stay as they are among them.
     """
-    yield from scanned(root, catalogue, may_touch)
-    tracks = list(catalogue.tracks(root))
+    yield from scanned(root, resources.catalogue, may_touch)
+    tracks = list(resources.catalogue.tracks(root))
     wanted: list[Track] = []
     decisions: dict[str, Decision | str] = {}
     for track in tracks:
@@ -56,12 +55,10 @@ def plan_tags(
                 yield FileSkipped(track.path, e.explanation)
             else:
                 wanted.append(track)
-    judged = yield from judge_all(
+    judged = yield from predict_files(
         [track.path for track in wanted],
         bundle,
-        catalogue,
-        n_workers=n_workers,
-        time_limit_s=time_limit_s,
+        resources,
         audio_ids={track.path: track.audio_id for track in wanted},
     )
     heard: dict[str, str] = {}

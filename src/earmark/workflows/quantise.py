@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from earmark.errors import ConfigError, DataError, MissingExtraError
-from earmark.features.store import FeatureStore
+from earmark import extras
+from earmark.errors import ConfigError, DataError
+from earmark.events import Note, Workflow
+from earmark.inference.batch import fill
 from earmark.library import Found, walk
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
+from earmark.session import Resources
 from earmark.types import FloatArray, LevelArray
-from earmark.workflows.events import Note, Workflow
-from earmark.workflows.hearing import hear_all
 
 MAX_TRACKS = 400
 """Heard at most: half to calibrate by, half to compare on."""
@@ -68,9 +69,7 @@ class Comparison:
     n_tracks: int
 
 
-def quantise(
-    bundle: Bundle, root: str, out: Path, data_dir: Path, *, n_workers: int, time_limit_s: float
-) -> Workflow[Comparison]:
+def quantise(bundle: Bundle, root: str, out: Path, resources: Resources) -> Workflow[Comparison]:
     """Write the model in eight bits to `out`, calibrated on music below `root`.
 
     Raises
@@ -93,8 +92,8 @@ def quantise(
         chosen = np.random.default_rng(0).choice(len(paths), MAX_TRACKS, replace=False)
         paths = [paths[i] for i in sorted(chosen)]
         yield Note(f"{MAX_TRACKS} tracks are enough, chosen at random")
-    with FeatureStore(data_dir / "features", bundle.meta.listen) as store:
-        heard = yield from hear_all(paths, store, n_workers, time_limit_s)
+    with resources.features(bundle.meta.listen) as store:
+        heard = yield from fill(store, paths, resources.workers)
         names = list(dict.fromkeys(heard[path] for path in paths if path in heard))
         if len(names) < 2:
             raise DataError(f"{root} holds {len(names)} usable tracks, two are needed")
@@ -111,10 +110,9 @@ def quantise(
 
 
 def _quantiser() -> Callable[[Bundle, LevelArray], bytes]:
-    try:
-        from earmark.models.quantise import to_int8
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "onnx", "head") from e
+    extras.require("head", "earmark.models.quantise")
+    from earmark.models.quantise import to_int8
+
     return to_int8
 
 

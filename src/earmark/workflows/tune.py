@@ -20,24 +20,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earmark import extras
 from earmark.datasets import grouped_folds, join_groups
-from earmark.errors import ConfigError, DataError, MissingExtraError
+from earmark.decision.voting import decide, modes
+from earmark.errors import ConfigError, DataError
 from earmark.evaluation.metrics import macro_f1
+from earmark.events import Note, Progress, Workflow
 from earmark.features.store import FeatureStore
-from earmark.library import Catalogue
+from earmark.session import Resources
 from earmark.spreadsheets import Writer
-from earmark.training.recipe import TrainingRecipe
-from earmark.training.settings import Hardware, Step
+from earmark.training import run_folder
+from earmark.training.learners.network import check_network
+from earmark.training.learning_set import Example, LearningSet, assemble, spans
+from earmark.training.recipes.recipe import TrainingRecipe
+from earmark.training.recipes.settings import Hardware
+from earmark.training.request import LabelRequest
 from earmark.types import FloatArray
-from earmark.voting import decide, modes
-from earmark.workflows import runfolder
-from earmark.workflows.events import Note, Progress, Workflow
-from earmark.workflows.learning_set import Example, LabelRequest, LearningSet, assemble, spans
-from earmark.workflows.train import require_training
 
 if TYPE_CHECKING:
-    from earmark.training.data import Part
     from earmark.training.search import Outcome, Search, Trial
+    from earmark.training.torch.data import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,7 @@ class Fold:
 
 def tune(
     request: TuneRequest,
-    catalogue: Catalogue,
-    data_dir: Path,
-    *,
-    n_workers: int,
-    time_limit_s: float,
+    resources: Resources,
 ) -> Workflow[TuneReport]:
     """Search for better values of the request's recipe; goes on where the run folder has a search.
 
@@ -109,23 +107,16 @@ def tune(
     """
     _require_tuning(request)
     with (
-        runfolder.claimed(request.out),
-        FeatureStore(data_dir / "features", request.recipe.listen) as store,
+        run_folder.claimed(request.out),
+        resources.features(request.recipe.listen) as store,
     ):
-        learning_set = yield from assemble(
-            request.labels,
-            catalogue,
-            store,
-            data_dir,
-            n_workers=n_workers,
-            time_limit_s=time_limit_s,
-        )
+        learning_set = yield from assemble(request.labels, resources, store)
         examples, numbers = deal(learning_set, request)
         yield Note(
             f"{len(examples)} training tracks in {request.n_folds} folds by artist; the other"
             f" {len(learning_set.examples) - len(examples)} tracks are left for `train`"
         )
-        with runfolder.writing_to(request.out):
+        with run_folder.writing_to(request.out):
             _write_folds(request.out, examples, numbers, learning_set.labels)
         folds = list(_folds(store, examples, numbers, request.n_folds))
         return (yield from search(request, folds, learning_set.labels))
@@ -139,11 +130,8 @@ def _require_tuning(request: TuneRequest) -> None:
             f"recipe {recipe.name} declares nothing to tune",
             "a recipe of kind network with a section [tune] does",
         )
-    try:
-        import earmark.training.search  # noqa: F401
-    except ModuleNotFoundError as e:
-        raise MissingExtraError(e.name or "optuna", "tune") from e
-    require_training(recipe, request.hardware)
+    extras.require("train", "earmark.training.search")
+    check_network(recipe, request.hardware)
 
 
 def deal(learning_set: LearningSet, request: TuneRequest) -> tuple[tuple[Example, ...], list[int]]:
@@ -171,7 +159,7 @@ def _write_folds(
 def _folds(
     store: FeatureStore, examples: Sequence[Example], numbers: Sequence[int], n_folds: int
 ) -> Iterator[Fold]:
-    from earmark.training.data import Part
+    from earmark.training.torch.data import Part
 
     def part(chosen: Sequence[Example]) -> Part:
         return Part.of(store, spans(store, chosen), [e.genre for e in chosen])
@@ -205,7 +193,7 @@ def search(
     best, outcomes = found.best, found.outcomes
     if not outcomes:
         raise KeyboardInterrupt
-    with runfolder.writing_to(request.out):
+    with run_folder.writing_to(request.out):
         recipe = _write_results(request, outcomes, best)
     return TuneReport(best, recipe, outcomes, interrupted)
 
@@ -247,8 +235,8 @@ def _answers(
     recipe: TrainingRecipe, fold: Fold, labels: Sequence[str], run_dir: Path, hardware: Hardware
 ) -> Workflow[list[int]]:
     """Genre of each track held out by a network trained on the others; -1 for "I don't know"."""
-    from earmark.training.fit import fit
-    from earmark.training.objectives import predict
+    from earmark.training.torch.fit import fit
+    from earmark.training.torch.objectives import predict
 
     flow = fit(fold.train, fold.held_out, len(labels), recipe, run_dir, hardware)
     fitted = None
@@ -258,9 +246,8 @@ def _answers(
         except StopIteration as stop:
             fitted = stop.value
         else:
-            if isinstance(event, Step):
-                done = (event.epoch - 1) * event.n_steps + event.step
-                yield Progress("training", done, recipe.schedule.epochs * event.n_steps)
+            if isinstance(event, Progress):
+                yield event
     proba = predict(fitted.network, fold.held_out)
     by_track: list[FloatArray] = [
         proba[fold.held_out.track == track] for track in range(len(fold.reference))
@@ -312,7 +299,7 @@ def _short(value: Any) -> str:
 def _write_results(
     request: TuneRequest, outcomes: Sequence[Outcome], best: Outcome | None
 ) -> Path | None:
-    from earmark.evaluation import tuning_plots
+    from earmark.evaluation.plots import tuning as tuning_plots
 
     paths = list(request.recipe.tune)
     n_folds = max(len(outcome.scores) for outcome in outcomes)

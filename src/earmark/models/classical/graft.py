@@ -13,7 +13,7 @@ from earmark.errors import BundleError
 from earmark.models.bundle import Bundle
 from earmark.models.classical.familiarity import Familiarity
 from earmark.models.classical.head import Head
-from earmark.models.nodes import add_node
+from earmark.models.onnx.nodes import add_node
 
 TOLERANCE = 1e-4
 """Largest difference of the graph's logits from the head's, by the size of the largest logit."""

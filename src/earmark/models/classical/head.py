@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from earmark.calibration import fit_temperature, softmax
+from earmark.decision.calibration import fit_temperature, softmax
 from earmark.errors import DataError
 from earmark.models.classical.familiarity import Familiarity
 from earmark.models.classical.familiarity import fit as fit_familiarity

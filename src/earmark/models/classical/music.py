@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from earmark.calibration import sigmoid
+from earmark.decision.calibration import sigmoid
 from earmark.errors import DataError
 from earmark.models.classical.folds import folds
 from earmark.models.classical.head import Head, Tracks, fit_heads

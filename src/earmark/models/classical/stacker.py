@@ -1,4 +1,7 @@
-"""Learning how slices decide about a track, from validation tracks; see `earmark.stacking`."""
+"""Learning how slices decide about a track, from validation tracks.
+
+See `earmark.decision.stacking`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from earmark import stacking
+from earmark.decision import stacking
 from earmark.errors import DataError
 from earmark.models.classical.folds import folds
 from earmark.types import FloatArray, Stacker

@@ -24,10 +24,10 @@ from onnx import TensorProto
 
 from earmark import features
 from earmark.errors import DataError
-from earmark.models.foreign.graph import Graph
 from earmark.models.foreign.musicnn import LISTEN
 from earmark.models.foreign.musicnn_layers import Layer, Layers, read_layers
 from earmark.models.foreign.survey import Survey
+from earmark.models.onnx.graph import Graph
 from earmark.types import FloatArray
 
 _N_FRAMES = LISTEN.slices.n_frames

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from earmark import features
 from earmark.errors import BundleError
 from earmark.models.bundle import BundleMeta
-from earmark.models.foreign.graph import Graph
 from earmark.models.foreign.sources import Converted
 from earmark.models.foreign.tensorflow import read_checkpoint
+from earmark.models.onnx.graph import Graph
 from earmark.types import (
     ExcerptConfig,
     FeatureConfig,

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.errors import MissingExtraError
+from earmark import extras
 from earmark.models.bundle import BundleMeta
 
 
@@ -74,10 +74,8 @@ class Source:
             If a library is missing.
         """
         module, _, name = self.converter.partition(":")
-        try:
-            made: Converted = getattr(importlib.import_module(module), name)(path)
-        except ModuleNotFoundError as e:
-            raise MissingExtraError(e.name or module, self.extra) from e
+        extras.require(self.extra, module)
+        made: Converted = getattr(importlib.import_module(module), name)(path)
         return made
 
 

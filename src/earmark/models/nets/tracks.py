@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from earmark.models.nets.parts import Attention, LSTMStack, check_shares, check_widths
 
-# Below this a probability says no more than "none"; as `earmark.stacking` has it.
+# Below this a probability says no more than "none"; as `earmark.decision.stacking` has it.
 _P_MIN = 1e-3
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from earmark.errors import ConfigError
-from earmark.training.recipe import TrainingRecipe
+from earmark.training.recipes.recipe import TrainingRecipe
 
 DEFAULT = "cnn"
 

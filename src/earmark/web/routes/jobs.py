@@ -13,8 +13,8 @@ from fastapi.responses import StreamingResponse
 
 from earmark.errors import MissingExtraError
 from earmark.web.faults import readable
-from earmark.web.hub import At, Hub
-from earmark.web.jobs import Sent
+from earmark.web.jobs.queue import Sent
+from earmark.web.jobs.store import JobRow, Store
 from earmark.web.routes import Number, refusals, router
 from earmark.web.routes.system import NEEDS
 from earmark.web.schemas.jobs import (
@@ -27,7 +27,7 @@ from earmark.web.schemas.jobs import (
     PlanRequest,
     TrainRequest,
 )
-from earmark.web.store import JobRow, Store
+from earmark.web.services import At, Hub
 
 routes = router("jobs")
 

@@ -6,12 +6,12 @@ import asyncio
 
 from earmark.tags import Journal, Run
 from earmark.web.faults import Refused, not_found, readable
-from earmark.web.hub import At, Hub
 from earmark.web.roots import Root
 from earmark.web.routes import Number, refusals, router
 from earmark.web.routes.jobs import shown
 from earmark.web.schemas.jobs import Job
 from earmark.web.schemas.plans import JournalRun, JournalRuns
+from earmark.web.services import At, Hub
 
 routes = router("journal")
 

@@ -15,10 +15,9 @@ from earmark.genres import one_spelling, parse
 from earmark.genres.labels import choose_labels
 from earmark.library import Catalogue, Summary
 from earmark.models.bundle import Bundle
-from earmark.web.answers import answering, failed, media_type, refused, told
 from earmark.web.faults import Refused, not_found
-from earmark.web.hub import At, Hub
 from earmark.web.pictures import Palette
+from earmark.web.presenting import answering, failed, media_type, refused, told
 from earmark.web.roots import Root
 from earmark.web.routes import PREFIX, FileId, Name, refusals, router
 from earmark.web.routes.listening import AUDIO, PNG
@@ -31,6 +30,7 @@ from earmark.web.schemas.libraries import (
     LibraryList,
 )
 from earmark.web.schemas.listening import Classified, LibraryFiles, Listened, Media, Overview
+from earmark.web.services import At, Hub
 
 routes = router("libraries")
 

@@ -13,12 +13,12 @@ from fastapi.responses import FileResponse
 from earmark.errors import FileError
 from earmark.models.bundle import Bundle
 from earmark.web import intake
-from earmark.web.answers import answering, failed, media_type, told
 from earmark.web.faults import not_found
-from earmark.web.hub import At, Hub
 from earmark.web.pictures import Palette
+from earmark.web.presenting import answering, failed, media_type, told
 from earmark.web.routes import PREFIX, ModelId, Name, refusals, router
 from earmark.web.schemas.listening import Classified, Listened, Media, Overview
+from earmark.web.services import At, Hub
 from earmark.web.uploads import Upload
 
 routes = router("listening")

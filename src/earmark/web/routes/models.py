@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from earmark.web.hub import At
 from earmark.web.routes import Name, refusals, router
 from earmark.web.schemas.models import ModelCard, ModelList, ModelSummary, UseModel
+from earmark.web.services import At
 
 routes = router("models")
 

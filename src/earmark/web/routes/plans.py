@@ -8,7 +8,7 @@ from fastapi import Query
 
 from earmark.web import plans as stored_plans
 from earmark.web.faults import Refused, not_found, readable
-from earmark.web.hub import At, Hub
+from earmark.web.jobs.store import Store
 from earmark.web.plans import ItemRow, PlanRow
 from earmark.web.roots import Root
 from earmark.web.routes import PREFIX, Index, Number, refusals, router
@@ -30,7 +30,7 @@ from earmark.web.schemas.plans import (
     PlanSummary,
     Show,
 )
-from earmark.web.store import Store
+from earmark.web.services import At, Hub
 
 routes = router("plans")
 

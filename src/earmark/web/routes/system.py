@@ -8,14 +8,14 @@ from importlib.util import find_spec
 from fastapi import Request, Response
 from starlette.datastructures import Headers
 
-from earmark import __version__
 from earmark.library import AUDIO_EXTENSIONS
+from earmark.version import __version__
+from earmark.web.auth import COOKIE, LIFETIME_S
 from earmark.web.faults import Refused
-from earmark.web.hub import At
 from earmark.web.metrics import CONTENT_TYPE
 from earmark.web.routes import refusals, router
 from earmark.web.schemas.common import Health, Info, Limits, Token
-from earmark.web.sessions import COOKIE, LIFETIME_S
+from earmark.web.services import At
 
 routes = router("system")
 

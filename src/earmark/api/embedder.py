@@ -1,0 +1,128 @@
+"""Embeddings for scikit-learn: paths in, numbers out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from earmark.api.model import PathLike, Pool, home_of, pooled
+from earmark.audio import audio_id
+from earmark.features.listen import listen
+from earmark.models import bundle as bundles
+from earmark.models import catalog
+from earmark.models.bundle import Bundle
+from earmark.models.embeddings import EmbeddingStore, embed
+from earmark.models.runtime import Classifier
+from earmark.types import FloatArray
+
+
+class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Files to embeddings by a model, as a transformer for ``Pipeline`` and ``GridSearchCV``.
+
+    It decodes in the process that calls: for files that you trust. What was heard once is kept in
+    the home and not heard again, by no fold of a cross-validation.
+
+    Parameters
+    ----------
+    model : str or path-like
+        A name (see `earmark.list_models`) or a folder.
+    pool : {'mean', 'max'}
+        How the slices of a file become one row.
+    home : path-like, optional
+        Earmark's data folder; by default the user's.
+
+    Attributes
+    ----------
+    n_features_out_ : int
+        Numbers in a row.
+    model_id_ : str
+        Hash of the model's recipe and network.
+
+    Examples
+    --------
+    >>> import earmark
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> pipeline = make_pipeline(earmark.Embedder("ear"), LogisticRegression())
+    >>> X = earmark.Embedder("ear").fit_transform(["examples/music/Beating That Thing.mp3"])
+    >>> X.shape[0]
+    1
+    """
+
+    def __init__(
+        self, model: PathLike = "ear", *, pool: Pool = "mean", home: PathLike | None = None
+    ) -> None:
+        self.model = model
+        self.pool = pool
+        self.home = home
+
+    def fit(self, X: Iterable[PathLike], y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's
+        """Open the model; nothing is learned from `X`.
+
+        Raises
+        ------
+        BundleError
+            The model cannot be used, or gives no embedding.
+        """
+        bundle = self._bundle()
+        self.model_id_ = bundle.model_id
+        self.n_features_out_ = Classifier(bundle).embedding_size
+        return self
+
+    def transform(self, X: Iterable[PathLike]) -> FloatArray:
+        """Embeddings of files.
+
+        Parameters
+        ----------
+        X : iterable of path-like, length n_songs
+            A list, an array or a column.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_songs, n_features)
+
+        Raises
+        ------
+        AudioError
+            A file cannot be used, and why.
+        """
+        bundle = self._bundle()
+        classifier = Classifier(bundle)
+        with EmbeddingStore(home_of(self.home) / "embeddings", bundle) as store:
+            names = []
+            for path in _paths(X):
+                name = audio_id(path)
+                if not len(store.locate([name])[0]):
+                    store.add(embed(listen(path, bundle.meta.listen, name), classifier))
+                    store.flush()
+                names.append(name)
+            rows = [pooled(store.embeddings(span), self.pool) for span in store.locate(names)]
+        empty = np.zeros((0, classifier.embedding_size), np.float32)
+        return np.stack(rows) if rows else empty
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
+        """Names of the columns: the model's, numbered."""
+        name = os.path.basename(os.fspath(self.model))  # noqa: PTH119 - surrogate-safe text
+        return np.array([f"{name}_{i}" for i in range(self.n_features_out_)], dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, False
+        tags.input_tags.string, tags.requires_fit = True, False
+        return tags
+
+    def _bundle(self) -> Bundle:
+        return bundles.load(catalog.find(os.fspath(self.model), home_of(self.home)))
+
+
+def _paths(X: Any) -> list[str]:
+    """Of a list, an array of one column, or a table's column."""
+    return [os.fspath(path) for path in (np.ravel(X) if hasattr(X, "shape") else X)]

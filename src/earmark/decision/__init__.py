@@ -1,0 +1,1 @@
+"""From slice probabilities to a genre, or to "I don't know"."""

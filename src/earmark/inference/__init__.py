@@ -1,0 +1,1 @@
+"""Running a model on files: many in a batch, or one at a time as a server is asked."""

@@ -1,0 +1,1 @@
+"""Building and changing ONNX graphs; needs the onnx package."""
