@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from earmark.genres import (
     same,
     top,
 )
-from earmark.genres.names import load
+from earmark.genres.names import _saying_nothing, _unswapped, load
 
 TREE = load("tree")
 NAMES = [*TREE["top"], *(child for children in TREE["children"].values() for child in children)]
@@ -27,7 +29,7 @@ NAMES = [*TREE["top"], *(child for children in TREE["children"].values() for chi
 # What parsing looks at: separators, brackets, numbers, words known and unknown, odd casing.
 PIECES = (
     "Rock^hip hop^foo^BAR^17^(17)^(^)^((^/^;^|^, ^ & ^ and ^ - ^+^\0^'^'n'^ n ^(RX)^Other^"
-    "ß^É^ŉ^[^]^_^ ^.^Music^s"
+    "ß^É^ŉ^[^]^_^ ^.^Music^s^140^{^}^|^刀^漀^、^（^）^【^】^\r\n^-1^Жанр"
 )
 messy = st.lists(st.sampled_from(PIECES.split("^")), max_size=8).map("".join)
 texts = st.one_of(messy, st.text(max_size=30))
@@ -94,6 +96,107 @@ def test_parse(raw: str, expected: str) -> None:
     assert "; ".join(parse([raw])) == expected
 
 
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        *(
+            (name, name)
+            for name in (
+                "Techno (Peak Time / Driving)",
+                "Techno (Raw / Deep / Hypnotic)",
+                "Foo [Bar; Baz]",
+                "Electro (Classic / Detroit / Modern)",
+                "Trance (Raw, Deep)",
+                "Foo {A | B}",
+            )
+        ),
+        ("techno (raw / deep)", "Techno (Raw / Deep)"),
+        ("Techno（Raw／Deep）", "Techno(Raw/Deep)"),
+        ("Foo 【Bar / Baz】; Rock", "Foo 【Bar / Baz】; Rock"),
+        ("Techno (Raw / Deep) / House", "Techno (Raw / Deep); House"),
+        ("Foo (Rock & Pop)", "Foo (Rock & Pop)"),
+        ("Foo (Rock / Pop", "Foo (Rock; Pop"),  # one bracket is none
+        ("(Rock / Pop)", "Rock; Pop"),
+        ("140 / Deep Dubstep / Grime", "Deep Dubstep; Grime"),
+        ("140 Deep Dubstep", "140 Deep Dubstep"),
+        ("140; Grime", "Grime"),
+        ("Rock, 1999", "Rock"),
+        ("17; 20", "Rock; Alternative Rock"),
+        ("17/20", "Rock; Alternative Rock"),
+        ("17;", "Rock"),
+        ("17\0Pop", "Rock; Pop"),
+        ("17\r\n20", "Rock; Alternative Rock"),
+        ("（17）", "Rock"),
+        ("[17]", "Rock"),
+        ("１７", "Rock"),
+        ("(17)(20)", "Rock; Alternative Rock"),
+        ("(255)Rock", "Rock"),
+        ("(17)20", "Rock"),
+        ("((Foo)", "Foo"),
+        ("Drum & Bass / Jungle", "Drum & Bass; Jungle"),
+        ("Minimal / Deep Tech", "Minimal Techno; Deep Tech"),
+        ("Melodic House & Techno", "Melodic House & Techno"),
+        ("Rock；Pop", "Rock; Pop"),
+        ("ロック、ジャズ", "Rock; Jazz"),
+        ("【Rock】", "Rock"),
+        ("90s", "90s"),
+    ],
+)
+def test_brackets_and_numbers(raw: str, expected: str) -> None:
+    assert "; ".join(parse([raw])) == expected
+    assert "; ".join(parse(parse([raw]))) == expected
+
+
+@pytest.mark.parametrize("raw", ["-1", "17.", "#17", "1999", "2024", "٣", "(1999)", "-17-"])
+def test_numbers_that_are_no_genres(raw: str) -> None:
+    assert parse([raw]) == ()
+
+
+@given(st.lists(st.sampled_from(["Foo", "Raw Deep", "Techno", "x"]), min_size=1, max_size=4))
+def test_whatever_is_in_brackets_stays_together(words: list[str]) -> None:
+    for separator in (" / ", "/", "; ", ", ", " | ", " & ", "\\\\"):
+        for opening, closing in ("()", "[]", "{}"):
+            name = f"Zyx {opening}{separator.join(words)}{closing}"
+            assert parse([name]) == (name,)
+            assert parse([f"Rock / {name}; Pop"]) == ("Rock", name, "Pop")
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["/", ", ", "; ", " | "]), st.booleans())
+def test_a_number_beside_a_name_is_no_genre(number: int, separator: str, first: bool) -> None:
+    parts = [str(number), "Zyx"] if first else ["Zyx", str(number)]
+    assert parse([separator.join(parts)]) == ("Zyx",)
+
+
+@pytest.mark.parametrize("text", ["Rock", "Hip-Hop", "R&B", "To", "Рок", "Drum & Bass", "Métal"])
+def test_swapped_utf_16_is_put_right(text: str) -> None:
+    swapped = text.encode("utf-16-be").decode("utf-16-le")
+    assert parse([swapped]) == parse([text])
+    assert parse([f"{text}; Jazz".encode("utf-16-be").decode("utf-16-le")]) == parse([text, "Jazz"])
+
+
+@given(st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=1, max_size=6))
+def test_what_may_be_chinese_is_left_alone(text: str) -> None:
+    if any(ord(c) & 0xFF > 5 for c in text):
+        assert _unswapped(text) == text
+
+
+def test_no_word_that_is_known_looks_swapped() -> None:
+    words = [*NAMES, *(w for others in load("aliases")["aliases"].values() for w in others)]
+    for word in (*words, *_saying_nothing(), "　　", "一", "刀", "⼀⼀"):
+        assert _unswapped(word) == word
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["(1)" * 50_000, "(" * 200_000, "a/" * 100_000, "([{" * 100_000 + ")]}" * 100_000, "9" * 10**6],
+    ids=lambda raw: raw[:6],
+)
+def test_texts_of_any_length_are_read_in_no_time(raw: str) -> None:
+    began = time.monotonic()
+    parse([raw])
+    assert time.monotonic() - began < 5
+
+
 SAYING_NOTHING = [
     *[
         "",
@@ -110,7 +213,26 @@ SAYING_NOTHING = [
         "(None)",
         "None",
     ],
-    *["Unknown", "<unknown>", "Other", "genre", "misc", "Default", "N/A", "Music", "Unbekannt"],
+    *["Unknown", "<unknown>", "Other", "genre", "misc", "Default", "N/A", "Music"],
+    *["Без жанра", "Жанр", "ジャンル", "未分类", "알 수 없음", "Genre inconnu", "Sin género"],
+    *[
+        "Nessuno",
+        "n/a",
+        "N.A.",
+        "none",
+        "<None>",
+        "[undefined]",
+        "undefined",
+        "Unknown Genre",
+        "Unbekannt",
+    ],
+    *["no genre", "?", "Ｕｎｋｎｏｗｎ", "ＮＯＮＥ", "（未分類）", "ｎ／ａ", "Ｇｅｎｒｅ"],
+    *["未知流派", "ジャンルなし", "장르 없음", "Tidak diketahui", "نامشخص", "Không rõ"],
+    *["Género desconocido", "Gênero desconhecido", "Genere sconosciuto", "Неизвестный жанр"],
+    *["Bilinmeyen tür", "Tuntematon", "Okänd genre", "Ukendt genre", "Onbekend genre"],
+    *["Bez žánru", "Άγνωστο", "غير معروف", "לא ידוע", "ไม่ทราบ", "अज्ञात", "Nepoznato"],
+    *["Nieznany gatunek", "Brak", "Ismeretlen", "Necunoscut", "Невідомий жанр"],
+    *["unknown; other", "Other / Misc", "(None)\0", "\ufeffUnknown"],
 ]
 
 
@@ -167,7 +289,7 @@ def test_data_files_agree() -> None:
     assert set(aliases["aliases"]) <= known
     assert {name for name in load("id3v1")["names"] if name} <= known
     meanings: dict[str, set[str]] = {}
-    for name, others in [("", aliases["none"]), *aliases["aliases"].items()]:
+    for name, others in [("", _saying_nothing()), *aliases["aliases"].items()]:
         for other in others:
             meanings.setdefault(fold(other), set()).add(name)
     assert {key: names for key, names in meanings.items() if len(names) > 1} == {}
@@ -200,6 +322,28 @@ def test_unknown_genres_go_by_their_last_words() -> None:
     assert ancestors("Slow Doom Metal") == ("Doom Metal", "Metal")
     assert parent("Chip Breakz") is None
     assert top("Chip Breakz") == "Chip Breakz"
+
+
+@pytest.mark.parametrize(
+    ("name", "above"),
+    [
+        ("Techno (Raw / Deep / Hypnotic)", ("Techno", "Electronic")),
+        ("Electro (Classic / Detroit / Modern)", ("Electro", "Electronic")),
+        ("Female Fronted Metal (Live)", ("Metal",)),
+        ("Zyx (Rock)", ()),
+    ],
+)
+def test_brackets_narrow_down_what_stands_before_them(name: str, above: tuple[str, ...]) -> None:
+    assert ancestors(name) == above
+
+
+def test_no_genre_is_said_in_many_languages() -> None:
+    languages = {code[:2] for code in load("missing")}
+    assert len(languages) >= 20
+    for words in load("missing").values():
+        for word in (*words["none"], *words.get("genre", ())):
+            for raw in (word, word.upper(), f"<{word}>", f" ({word.lower()}) "):
+                assert parse([raw]) == (), raw
 
 
 def test_forms_are_no_styles() -> None:

@@ -18,6 +18,7 @@ from earmark.events import Event, FileSkipped, Progress, run
 from earmark.library import Catalogue
 from earmark.library import scan as scan_module
 from earmark.library.scan import ScanReport, scan
+from earmark.types import Tags
 from tests.audiofiles import sample
 
 TagFile = Callable[..., Path]
@@ -87,6 +88,20 @@ def test_report(music: Path, songs: Path, add: TagFile, catalogue: Catalogue) ->
     ]
     assert all(reason for _, reason in report.unreadable)
     assert changed(report) == (12, 0, 0, 0)
+
+
+def test_genres_as_shops_and_programs_of_all_languages_write_them(
+    music: Path, add: TagFile, catalogue: Catalogue
+) -> None:
+    names = ["Techno (Peak Time / Driving)", "Electro (Classic / Detroit / Modern)"]
+    for i, genre in enumerate([*names, "140 / Deep Dubstep / Grime", "R&B/Soul"]):
+        add(f"{i}.flac", genre)
+    missing = ["Без жанра", "ジャンル", "Genre inconnu", "<unknown>", "n/a", "Ｕｎｄｅｆｉｎｅｄ"]
+    for i, genre in enumerate(missing):
+        add(f"missing {i}.flac", genre)
+    report = run(scan(music, catalogue))
+    assert set(report.genres) == {*names, "Deep Dubstep", "Grime", "R&B"}
+    assert report.n_missing_genre == len(missing)
 
 
 def test_every_unreadable_file_is_told_each_time(
@@ -232,6 +247,27 @@ def test_a_closed_folder_forgets_nothing(
     assert report.unreadable == (
         (str(music / "closed"), "folder cannot be read: Permission denied"),
     )
+
+
+def test_what_may_not_be_touched_is_listed_and_never_opened(
+    music: Path, add: TagFile, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    add("in.flac", "Rock")
+    far = add("../far/out.flac", "Jazz")
+    (music / "link.flac").symlink_to(far)
+    (music / "folder").symlink_to(far.parent, target_is_directory=True)
+    links = [str(music / "folder" / "out.flac"), str(music / "link.flac")]
+    inside = os.path.realpath(music) + os.sep
+    assert run(scan(music, catalogue)).genres == {"Jazz": 2, "Rock": 1}
+    # What was known of it is forgotten, and known again once it may be looked at.
+    for _ in range(2):
+        report = run(scan(music, catalogue, lambda path: os.path.realpath(path).startswith(inside)))
+        assert report.genres == {"Rock": 1}
+        assert [path for path, _ in report.unreadable] == links
+        assert {reason for _, reason in report.unreadable} == {"leads out of the library"}
+        tracks = {track.path: track for track in catalogue.tracks(music)}
+        assert all(tracks[link].tags == Tags() for link in links)
+    assert run(scan(music, catalogue)).genres == {"Jazz": 2, "Rock": 1}
 
 
 def test_one_folder_leaves_the_others_alone(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from earmark.errors import LibraryError
-from earmark.library import AUDIO_EXTENSIONS, Found, WalkProblem, walk
+from earmark.library import AUDIO_EXTENSIONS, Found, WalkProblem, told, walk
+from earmark.library.passed_over import Kind
 
 
 def make(root: Path, *names: str) -> None:
@@ -55,10 +57,73 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
     }
 
 
-def test_hidden_ones_are_passed_over(tmp_path: Path) -> None:
-    make(tmp_path, "song.mp3", "._song.mp3", ".hidden.mp3", ".Trash-1000/old.mp3", "@eaDir/s.mp3")
-    make(tmp_path, "lost+found/x.mp3", "__MACOSX/y.mp3", "$RECYCLE.BIN/z.mp3")
-    assert found(tmp_path) == ["song.mp3"]
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("...And Justice for All/01 Blackened.mp3", ".38 Special/...Baby One More Time.mp3"),
+        *(
+            ".O.rang/x.ogg",
+            ".gif from god/x.mp3",
+            "..Calva y Nada/x.mp3",
+            ".5 The Gray Chapter/x.mp3",
+        ),
+        *("…Like Clockwork/x.flac", ".hidden.mp3", ".38.mp3", ".Single/x.mp3"),
+        *("Recycler/05 My Head's in Mississippi.mp3", "Recycled/x.mp3", "Lost+Found/x.mp3"),
+        *("Trash/x.mp3", "#1 Hits/x.mp3", "@Home/x.mp3", "$ave/x.mp3", ".trashed-story.mp3"),
+        *("RECYCLER.mp3", "@eaDir.mp3", ".earmarked.mp3", "Found/x.mp3"),
+    ],
+)
+def test_a_name_is_no_reason_to_be_passed_over(tmp_path: Path, name: str) -> None:
+    make(tmp_path, name)
+    passed_over: Counter[Kind] = Counter()
+    assert [os.path.relpath(each.path, tmp_path) for each in walk(tmp_path, passed_over)] == [name]
+    assert not passed_over
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "bin") for name in ("@Recycle", "#recycle", "RECYCLER", "RECYCLED")),
+        *(
+            (name, "bin")
+            for name in ("$Recycle.Bin", "$RECYCLE.BIN", "$recycle.bin", ".Trash-1000")
+        ),
+        *((name, "bin") for name in ("S-1-5-21-1-2-3-1001", ".Trash", ".recycle", "#Recycle")),
+        *(
+            (name, "snapshot")
+            for name in ("#snapshot", "@Recently-Snapshot", ".stversions", ".zfs")
+        ),
+        *(
+            (name, "service")
+            for name in ("@__thumb", "@eaDir", "@EADIR", "lost+found", "found.000")
+        ),
+        *((name, "service") for name in ("System Volume Information", ".Spotlight-V100")),
+        *((name, "service") for name in (".fseventsd", ".AppleDouble", "found.000")),
+        *((name, "hidden") for name in (".git", ".cache", ".config", ".local", ".thumbnails")),
+    ],
+)
+def test_folders_that_no_person_means(tmp_path: Path, name: str, kind: Kind) -> None:
+    make(tmp_path, "song.mp3", f"{name}/old.mp3", f"{name}/deep/old.mp3", f"Album/{name}/old.mp3")
+    passed_over: Counter[Kind] = Counter()
+    found = [os.path.relpath(each.path, tmp_path) for each in walk(tmp_path, passed_over)]
+    assert found == ["song.mp3"]
+    assert passed_over == {kind: 2}
+
+
+def test_files_that_are_no_recordings(tmp_path: Path) -> None:
+    make(tmp_path, "song.mp3", "._song.mp3", "._cover.jpg", ".trashed-1700000000-song.mp3")
+    make(tmp_path, ".pending-1700000000-song.mp3", ".earmark-0123456789ab.mp3")
+    passed_over: Counter[Kind] = Counter()
+    found = [os.path.relpath(each.path, tmp_path) for each in walk(tmp_path, passed_over)]
+    assert found == ["song.mp3"]
+    assert passed_over == {"shadow": 1, "unfinished": 3}  # a picture would not count anyway
+
+
+def test_what_was_passed_over_is_told_in_words() -> None:
+    assert told({"hidden": 1, "bin": 2, "shadow": 120}) == (
+        "2 recycle bins, 1 hidden folder, 120 macOS side files"
+    )
+    assert told({}) == ""
 
 
 def test_an_empty_root_is_not_the_current_folder() -> None:

@@ -23,7 +23,7 @@ def lib(tmp_path: Path) -> Path:
     (lib / "a").mkdir(parents=True)
     outside.mkdir()
     (lib / "a" / "song.mp3").write_bytes(b"song")
-    (lib / "a" / ".hidden.mp3").write_bytes(SECRET)
+    (lib / "a" / "._hidden.mp3").write_bytes(SECRET)
     (lib / ".trash").mkdir()
     (lib / ".trash" / "old.mp3").write_bytes(SECRET)
     (lib / "a" / "notes.txt").write_bytes(SECRET)
@@ -31,7 +31,7 @@ def lib(tmp_path: Path) -> Path:
     (lib / "link.mp3").symlink_to(outside / "private.mp3")
     (lib / "linked").symlink_to(outside, target_is_directory=True)
     (lib / "inside.mp3").symlink_to(lib / "a" / "song.mp3")
-    (lib / "to-hidden.mp3").symlink_to(lib / "a" / ".hidden.mp3")
+    (lib / "to-hidden.mp3").symlink_to(lib / "a" / "._hidden.mp3")
     (lib / "loop.mp3").symlink_to(lib / "loop.mp3")
     (lib / "folder.mp3").mkdir()
     os.mkfifo(lib / "pipe.mp3")
@@ -49,7 +49,7 @@ OUTSIDE = [
     "//etc/passwd",
 ]
 MISSING = [
-    "a/.hidden.mp3",
+    "a/._hidden.mp3",
     ".trash/old.mp3",
     "a/notes.txt",
     "a/none.mp3",
@@ -68,6 +68,21 @@ def refused(status: int, find: object, name: str) -> None:
         find(name)  # type: ignore[operator]
     assert caught.value.status_code == status
     assert SECRET.decode() not in str(caught.value.detail)
+
+
+@pytest.mark.parametrize("name", ["...And Justice for All/01.mp3", ".38 Special/...Baby.mp3"])
+def test_a_leading_dot_hides_no_music(tmp_path: Path, name: str) -> None:
+    song = tmp_path / "lib" / name
+    song.parent.mkdir(parents=True)
+    song.write_bytes(b"song")
+    assert Roots([tmp_path / "lib"])["lib"].by_name(name) == str(song)
+
+
+@pytest.mark.parametrize("name", ["@Recycle/a.mp3", "x/$Recycle.Bin/a.mp3", ".git/a.mp3"])
+def test_what_a_scan_passes_over_is_not_given_out(tmp_path: Path, name: str) -> None:
+    (tmp_path / "lib" / name).parent.mkdir(parents=True)
+    (tmp_path / "lib" / name).write_bytes(SECRET)
+    refused(404, Roots([tmp_path / "lib"])["lib"].by_name, name)
 
 
 def test_names_that_lead_out_are_refused(lib: Path) -> None:
@@ -144,7 +159,10 @@ def encoded_paths() -> list[str]:
 
 def test_a_link_that_leads_out_is_neither_heard_nor_played(lib: Path, tmp_path: Path) -> None:
     outside = tmp_path / "library-outside" / "private.mp3"
-    write(outside, synth("music", 3.0), 44100, "mp3")
+    private = {"artist": "Private", "album": "Diary", "title": "Confession"}
+    write(outside, synth("music", 3.0), 44100, "mp3", tags=private)
+    tagged = {**private, "genre": "Secretcore"}
+    write(outside.with_name("tagged.mp3"), synth("music", 3.0), 44100, "mp3", tags=tagged)
     before = outside.read_bytes()
     for odd in ("pipe.mp3", "loop.mp3"):
         (lib / odd).unlink()
@@ -155,7 +173,16 @@ def test_a_link_that_leads_out_is_neither_heard_nor_played(lib: Path, tmp_path: 
         items = {i["path"]: i for album in page["albums"] for i in album["items"]}
         assert items["link.mp3"]["action"] == "error"
         assert items["link.mp3"]["reason"] == "leads out of the library"
-        assert items["linked/private.mp3"]["action"] == "error"
+        for name in ("link.mp3", "linked/private.mp3", "linked/tagged.mp3"):
+            assert items[name]["action"] == "error"
+            assert items[name]["before"] == []
+        # Nor is told what its tags say: in the plan, the library's figures, or what can be learned.
+        for where in (f"/plans/{plan_id}/albums?show=all", "/libraries/lib", "/plans", "/jobs"):
+            told = server.client.get(where).text
+            assert not [word for word in (*private.values(), "Secretcore") if word in told]
+        wanted = {"merges": {}, "only": [], "min_tracks": 3}
+        learned = server.client.post("/libraries/lib/labels", json=wanted).text
+        assert "Secretcore" not in learned
         root = f"http://{server.host}:{server.port}"
         assert server.client.get(root + items["link.mp3"]["media"]["audio_url"]).status_code == 403
         # Told to write it all the same, nothing is.

@@ -30,11 +30,23 @@ export function baseName(path: string): string {
   return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
 }
 
-/** A CSV of RFC 4180. A cell that a spreadsheet would take for a formula gets a leading quote. */
+// As `earmark.spreadsheets` has it: what begins like a formula, alone or behind a separator.
+const BLANKS = String.raw`[\s"\x00-\x1f\x7f-\xa0\u200b-\u200f\u2060\ufeff]*`;
+const FORMULA = String.raw`[-=+@\uff0d\uff1d\uff0b\uff20\ufe63\ufe66\ufe62\ufe6b]`;
+const START = new RegExp(`^(?:['\\t\\r\\n]|${BLANKS}${FORMULA})`);
+const WITHIN = new RegExp(`([,;\\t\\r\\n]${BLANKS})('*)(?=${FORMULA})`, "g");
+
+/** A text as no spreadsheet takes it for a formula, nor a part of it. */
+export function guarded(text: string): string {
+  const inner = text.replace(WITHIN, "$1'$2");
+  return START.test(text) ? `'${inner}` : inner;
+}
+
+/** A CSV of RFC 4180 without formulas. */
 export function csv(rows: readonly (readonly (string | number | null)[])[]): string {
   const cell = (value: string | number | null): string => {
     if (typeof value === "number") return String(value);
-    const text = value && /^[=+\-@\t\r]/.test(value) ? `'${value}` : (value ?? "");
+    const text = guarded(value ?? "");
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from earmark import config as configuration
 from earmark.cli import learning, options
 from earmark.cli.console import cell, follow, out, shown
+from earmark.spreadsheets import Writer
 
 if TYPE_CHECKING:
     from earmark.workflows.audit import AuditReport, Finding
@@ -107,14 +107,12 @@ def _as_dict(report: AuditReport) -> dict[str, Any]:
 
 
 def _print_csv(report: AuditReport) -> None:
-    table = csv.writer(sys.stdout)
-    table.writerow(("path", "label", "suggested", "margin", "kinds", "reasons"))
+    table = Writer(sys.stdout)
+    table.row(("path", "label", "suggested", "margin", "kinds", "reasons"))
     for finding in report.findings:
         margin = "" if finding.margin is None else round(finding.margin, 4)
         kinds = " ".join(r.kind for r in finding.reasons)
-        table.writerow(
-            (finding.path, finding.label, finding.suggested, margin, kinds, _why(finding))
-        )
+        table.row((finding.path, finding.label, finding.suggested, margin, kinds, _why(finding)))
 
 
 def _print_table(report: AuditReport, top: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from earmark.cli import options
 from earmark.cli.console import cell, follow, out, shown
+from earmark.spreadsheets import Writer
 
 if TYPE_CHECKING:
     from earmark.decision.result import Result
@@ -53,11 +53,11 @@ def command(
 
 
 def _print_csv(results: list[Result]) -> None:
-    table = csv.writer(sys.stdout)
-    table.writerow(("path", "genre", "confidence", "agreement", "slices", "rejected", "error"))
+    table = Writer(sys.stdout)
+    table.row(("path", "genre", "confidence", "agreement", "slices", "rejected", "error"))
     for r in results:
         row = (r.genre or "", r.confidence, r.agreement, r.n_slices, r.rejected)
-        table.writerow((r.path, *([""] * 5 if r.error else row), r.error))
+        table.row((r.path, *([""] * 5 if r.error else row), r.error))
 
 
 def _print_table(results: list[Result]) -> None:

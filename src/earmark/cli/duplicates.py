@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import sys
@@ -12,6 +11,7 @@ import typer
 
 from earmark.cli import options
 from earmark.cli.console import cell, follow, out
+from earmark.spreadsheets import write_table
 
 if TYPE_CHECKING:
     from earmark.datasets.duplicates import DuplicatePair
@@ -37,9 +37,8 @@ def command(
         json.dump({"n_tracks": len(report.paths), "pairs": _rows(report)}, sys.stdout, indent=2)
         print()  # noqa: T201
     elif as_csv:
-        table = csv.writer(sys.stdout)
-        table.writerow(("a", "b", "kind", "overlap_s", "offset_s", "score"))
-        table.writerows(row.values() for row in _rows(report))
+        columns = ("a", "b", "kind", "overlap_s", "offset_s", "score")
+        write_table(sys.stdout, _rows(report), columns)
     else:
         _print_groups(report)
     if n_skipped:

@@ -30,6 +30,8 @@ def command(
 def _print(report: ScanReport) -> None:
     from rich.table import Table
 
+    from earmark.library import told
+
     formats = ", ".join(f"{name} {n}" for name, n in report.formats.items())
     news = (
         f"{report.n_new} new, {report.n_changed} changed, {report.n_removed} gone,"
@@ -42,8 +44,10 @@ def _print(report: ScanReport) -> None:
         ("formats", formats or "none"),
         ("without genre", str(report.n_missing_genre)),
         ("unreadable", str(len(report.unreadable))),
+        ("passed over", told(report.passed_over)),
     ):
-        facts.add_row(name, cell(value))
+        if value:
+            facts.add_row(name, cell(value))
     console = out()
     console.print(facts)
     if report.genres:

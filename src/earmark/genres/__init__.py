@@ -5,6 +5,7 @@ tree. The names, their aliases and the ID3v1 numbers are data: the TOML files be
 """
 
 from earmark.genres.names import canonical, fold, is_missing, one_spelling, parse, same
+from earmark.genres.splitting import split_at
 from earmark.genres.tree import ancestors, is_style, parent, top
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "parent",
     "parse",
     "same",
+    "split_at",
     "top",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from earmark.errors import ConfigError
 from earmark.genres.names import canonical, fold, parse
@@ -106,11 +107,18 @@ def _from_toml(path: Path, text: str) -> dict[str, str]:
     return {raw: _target(raw, target, str(path)) for raw, target in table.items()}
 
 
+def _rows(path: Path, reader: Any) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as e:
+        raise ConfigError(f"{path}, line {reader.line_num}: {e}", "write raw,canonical") from e
+
+
 def _from_csv(path: Path, text: str) -> dict[str, str]:
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     merges: dict[str, str] = {}
     reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    for row in reader:
+    for row in _rows(path, reader):
         cells = [cell.strip() for cell in row]
         if not any(cells) or (reader.line_num == 1 and cells == ["raw", "canonical"]):
             continue

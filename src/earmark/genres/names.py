@@ -11,22 +11,28 @@ know is a genre all the same, with its spelling tidied.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-_ALWAYS_SPLIT = re.compile(r"[;|\0\n\r]|\\\\")
-_USUALLY_SPLIT = re.compile(r"[/,\\]\s*(?:&\s|and\s|und\s|et\s|y\s)?", re.IGNORECASE)
+from earmark.genres.splitting import split
+
+_VALUES = re.compile(r"[\0\n\r]")  # as tags part several values
+_ALWAYS_SPLIT = re.compile(r"[;|]|\\\\")
+_USUALLY_SPLIT = re.compile(r"[/,、\\]\s*(?:&\s|and\s|und\s|et\s|y\s)?", re.IGNORECASE)
 # These join words of one name as often as two genres: "Drum & Bass", "Rock and Roll".
 _RARELY_SPLIT = re.compile(r"\s*[&+>:]\s*|\s+(?:and|und|et|y|e|o|-{1,2}|[–—])\s+", re.IGNORECASE)
+_NUMBER = re.compile(r"[\s(\[{<\"']*([0-9]+)[\s)\]}>\"']*")
 _ID3_REFERENCE = re.compile(r"\(([0-9]+|RX|CR)\)")
 _BETWEEN_WORDS_N = re.compile(r"(?<=\w)[\s'’`´]+n[\s'’`´]+(?=\w)|(?<=\w)'n'(?=\w)", re.IGNORECASE)
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-_BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'"}
+_BRACKETS = dict(zip("([{<\"'“«「『【〈《", ")]}>\"'”»」』】〉》", strict=True))
 _LONGEST_ACRONYM = 4
+_LONGEST = 1000  # beyond it, no name; a text of any length must be read in no time
 
 
 def parse(values: Iterable[str]) -> tuple[str, ...]:
@@ -35,8 +41,10 @@ def parse(values: Iterable[str]) -> tuple[str, ...]:
     Understood are ID3 numbers (``"17"``, ``"(17)"``, ``"(17)(4)Foo"``, ``"(RX)"``), several genres
     in one value (``;``, ``/``, ``|``, ``,``, NUL), and what `canonical` understands. A known name
     wins over a split: ``"Folk/Rock"`` is Folk Rock, ``"Rock/Pop"`` is Rock and Pop. ``"A & B"`` is
-    split only where both are known. ``"(255)"``, ``"Other"``, ``"Unknown"`` and their like name
-    none.
+    split only where both are known. Nothing is split inside brackets: ``"Techno (Raw / Deep)"`` is
+    one. A number beside names is none of ID3's: ``"140 / Grime"`` is Grime. ``"(255)"``,
+    ``"Other"``, ``"Unknown"`` and their like in many languages name none. UTF-16 that was read
+    with its bytes swapped is put right, where that is beyond doubt.
 
     Parameters
     ----------
@@ -50,8 +58,9 @@ def parse(values: Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, str] = {}
     for value in values:
-        for chunk in _ALWAYS_SPLIT.split(value):
-            for name in _parse_chunk(chunk):
+        text = unicodedata.normalize("NFKC", _unswapped(value))
+        for single in _VALUES.split(text):
+            for name in _parse_parts(split(_ALWAYS_SPLIT, single)):
                 found.setdefault(fold(name), name)
     return tuple(found.values())
 
@@ -63,7 +72,7 @@ def canonical(name: str) -> str:
     misspellings and names in other languages are looked up, without a trailing "music" or plural
     "s" if need be. Unknown names are stripped, and capitalised where they were all of one case.
     """
-    text = _strip(name)
+    text = _strip(unicodedata.normalize("NFKC", name))
     known = _look_up(text)
     return _tidy(text) if known is None else known
 
@@ -86,6 +95,7 @@ def fold(name: str) -> str:
     """
     text = _BETWEEN_WORDS_N.sub(" and ", unicodedata.normalize("NFKD", name))
     text = unicodedata.normalize("NFKD", text.casefold()).replace("&", "and").replace("+", "and")
+    text = text.replace("ı", "i")  # in capitals, Turkish has two letters where others have one
     return "".join(c for c in text if c in "/," or not _is_trimming(c))
 
 
@@ -100,23 +110,47 @@ def one_spelling(counts: Mapping[str, int]) -> dict[str, str]:
     return {name: best[fold(name)] for name in counts}
 
 
-def _parse_chunk(chunk: str) -> Iterator[str]:
+def _parse_parts(parts: Sequence[str]) -> Iterator[str]:
+    """Names in what a separator has parted; numbers mean genres only among themselves."""
+    numbers_count = all(_NUMBER.fullmatch(part) for part in parts if part.strip())
+    for part in parts:
+        yield from _parse_chunk(part[:_LONGEST], numbers_count)
+
+
+def _parse_chunk(chunk: str, numbers_count: bool) -> Iterator[str]:
     """Names in a chunk without hard separators."""
-    text = _strip(unicodedata.normalize("NFKC", chunk))
-    if reference := _ID3_REFERENCE.match(text):
+    rest = _unswapped(chunk).lstrip()
+    while reference := _ID3_REFERENCE.match(rest):
         yield from _by_reference(reference[1])
-        yield from _parse_chunk(text[reference.end() :])
-    elif re.fullmatch(r"[0-9]+", text):
-        yield from _by_reference(text)
+        rest, numbers_count = rest[reference.end() :].lstrip(), False
+    text = _unswapped(_strip(rest))
+    if fold(text).isdecimal():
+        number = _NUMBER.fullmatch(rest)
+        if number and numbers_count:
+            yield from _by_reference(number[1])
     elif (known := _look_up(text)) is not None:
         yield from filter(None, [known])
-    elif len(parts := _USUALLY_SPLIT.split(text)) > 1:
-        for part in parts:
-            yield from _parse_chunk(part)
+    elif len(parts := split(_USUALLY_SPLIT, text)) > 1:
+        yield from _parse_parts(parts)
     else:
-        found = [_look_up(_strip(part)) for part in _RARELY_SPLIT.split(text)]
+        found = [_look_up(_strip(part)) for part in split(_RARELY_SPLIT, text)]
         all_known = len(found) > 1 and None not in found
         yield from filter(None, found if all_known else [_tidy(text)])
+
+
+def _unswapped(text: str) -> str:
+    """Text that was written as big-endian UTF-16 without saying so, and read as little-endian.
+
+    "Rock" has become "刀漀挀欀" then: each letter of Latin, Greek or Cyrillic a character whose
+    number ends in a zero and the alphabet's. No words of any language look so.
+    """
+    if len(text) < 2 or any(ord(c) < 0x2000 or ord(c) & 0xFF > 0x05 for c in text):
+        return text
+    swapped = "".join(chr((ord(c) & 0xFF) << 8 | ord(c) >> 8) for c in text if ord(c) < 0x10000)
+    n_letters = sum(c.isalpha() for c in swapped)
+    by_chance = n_letters < (2 if swapped.isascii() else 3)
+    is_text = len(swapped) == len(text) and swapped.isprintable() and not by_chance
+    return swapped if is_text else text
 
 
 def _by_reference(reference: str) -> Iterator[str]:
@@ -148,9 +182,18 @@ def _index() -> dict[str, str]:
     """Keys of all names and aliases -> canonical name; "" for words that name no genre."""
     tree, aliases = load("tree"), load("aliases")
     names = [*tree["top"], *(child for children in tree["children"].values() for child in children)]
-    index = {fold(word): "" for word in aliases["none"]}
+    index = dict.fromkeys(map(fold, _saying_nothing()), "")
     index |= {fold(alias): name for name, others in aliases["aliases"].items() for alias in others}
     return index | {fold(name): name for name in names}
+
+
+def _saying_nothing() -> Iterator[str]:
+    """Whatever tags say where they name no genre."""
+    for words in load("missing").values():
+        none, genre = words["none"], words.get("genre", ())
+        yield from (*none, *genre)
+        for a, b in itertools.product(none, genre):
+            yield from (f"{a} {b}", f"{b} {a}")
 
 
 @functools.cache

@@ -1,15 +1,18 @@
 """Which genre is a kind of which: `parent`, `ancestors`, `top`.
 
 All take canonical names (see `earmark.genres.names`). A genre that the tree does not know belongs
-under the known genre that its last words name: "Female Fronted Metal" is a kind of Metal.
+under the known genre that its last words name: "Female Fronted Metal" is a kind of Metal. What
+stands in brackets behind a genre narrows it down: "Techno (Raw / Deep)" is a kind of Techno.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 
 from earmark.genres.names import canonical, fold, load
 
+_BRACKETED = re.compile(r"(.*\w.*?)\s*[(\[{].+[)\]}]")
 _FORM_NOT_STYLE = "Descriptive"
 
 
@@ -19,6 +22,9 @@ def parent(name: str) -> str | None:
     parents = _parents()
     if name in parents:
         return parents[name]
+    if bracketed := _BRACKETED.fullmatch(name):
+        bare = canonical(bracketed[1])
+        return bare if bare in parents else parent(bare)
     words = name.replace("-", " ").split()
     for first in range(1, len(words)):
         known = canonical(" ".join(words[first:]))

@@ -6,6 +6,7 @@ embeddings, all by `audio_id`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from earmark.events import FileSkipped, Progress, Workflow
 from earmark.features.listen import listen
 from earmark.features.store import FeatureStore, stored_ids
 from earmark.library import Catalogue, Found, walk
+from earmark.library.passed_over import Kind
+from earmark.library.scan import say_passed_over
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore, TrackEmbeddings, embed, embedded_ids
@@ -254,11 +257,13 @@ def files_below(roots: Iterable[str]) -> Workflow[dict[str, list[str]]]:
         If a folder cannot be read.
     """
     paths: dict[str, list[str]] = {}
+    passed_over: Counter[Kind] = Counter()
     for root in roots:
         paths[root] = []
-        for found in walk(root):
+        for found in walk(root, passed_over):
             if isinstance(found, Found):
                 paths[root].append(found.path)
             else:
                 yield FileSkipped(found.path, found.reason)
+    yield from say_passed_over(passed_over)
     return paths

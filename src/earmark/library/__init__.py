@@ -1,6 +1,7 @@
 """The music library: its files, what is known of them, and what is planned for them."""
 
 from earmark.library.catalogue import Catalogue, Summary
+from earmark.library.passed_over import told, why_passed_over
 from earmark.library.plan import (
     Action,
     Plan,
@@ -30,5 +31,7 @@ __all__ = [
     "is_wanted",
     "make_plan",
     "read_sheet",
+    "told",
     "walk",
+    "why_passed_over",
 ]

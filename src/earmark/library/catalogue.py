@@ -21,6 +21,7 @@ import numpy as np
 
 from earmark.errors import LibraryError
 from earmark.library.schema import check, is_busy, prepare
+from earmark.moments import from_column, to_column
 from earmark.types import SliceProbs, Tags, Track
 
 _PAGE = 1000
@@ -128,7 +129,7 @@ class Catalogue:
         """Path -> (size, mtime_ns) of all tracks at or below `root`, as last read."""
         query = "SELECT path, size, mtime_ns FROM tracks WHERE path = ? OR path >= ? AND path < ?"
         rows = self._rows(query, (_absolute(root), *_range(root)))
-        return {os.fsdecode(path): (size, mtime_ns) for path, size, mtime_ns in rows}
+        return {os.fsdecode(path): (size, from_column(time)) for path, size, time in rows}
 
     def summary(self, root: str | os.PathLike[str]) -> Summary:
         """Count what is at or below `root`."""
@@ -161,12 +162,12 @@ class Catalogue:
         columns = ("size", "mtime_ns", *_TAGS)
         settings = ", ".join(f"{column} = ?" for column in columns)
         update = f"UPDATE tracks SET {settings}, error = '' WHERE path = ?"
-        self._write(update, [(size, mtime_ns, *_tag_values(tags), _absolute(path))])
+        self._write(update, [(size, to_column(mtime_ns), *_tag_values(tags), _absolute(path))])
 
     def audio_id(self, path: str, size: int, mtime_ns: int) -> str:
         """Hash of a file's encoded audio; empty if it is not known for the file of these stats."""
         query = "SELECT audio_id FROM tracks WHERE path = ? AND size = ? AND mtime_ns = ?"
-        rows = self._rows(query, (os.fsencode(path), size, mtime_ns))
+        rows = self._rows(query, (os.fsencode(path), size, to_column(mtime_ns)))
         return str(rows[0][0]) if rows else ""
 
     def set_audio_id(self, path: str, audio_id: str) -> None:
@@ -226,8 +227,8 @@ def _range(root: str | os.PathLike[str]) -> tuple[bytes, bytes]:
 
 
 def _to_row(track: Track) -> tuple[Any, ...]:
-    known = (os.fsencode(track.path), track.size, track.mtime_ns, *_tag_values(track.tags))
-    return (*known, _storable(track.error), track.audio_id)
+    known = (os.fsencode(track.path), track.size, to_column(track.mtime_ns))
+    return (*known, *_tag_values(track.tags), _storable(track.error), track.audio_id)
 
 
 def _tag_values(tags: Tags) -> tuple[Any, ...]:
@@ -238,12 +239,12 @@ def _tag_values(tags: Tags) -> tuple[Any, ...]:
 
 
 def _to_track(row: Sequence[Any]) -> Track:
-    path, size, mtime_ns, *rest = row
+    path, size, time, *rest = row
     values = dict(zip(_TAGS, rest, strict=False))
     lists = {name: tuple(json.loads(values[name])) for name in _LISTS}
     error, audio_id, track_id = rest[len(_TAGS) :]
     tags = Tags(**(values | lists))
-    return Track(os.fsdecode(path), size, mtime_ns, tags, track_id, audio_id, error)
+    return Track(os.fsdecode(path), size, from_column(time), tags, track_id, audio_id, error)
 
 
 def _storable(text: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from earmark.genres import fold, is_missing, parse
+from earmark.genres import fold, is_missing, parse, split_at
 from earmark.types import Decision, TagChange, Track
 
 TagMode = Literal["fill", "overwrite", "append"]
@@ -193,9 +193,12 @@ def _parted(values: tuple[str, ...], join: str) -> tuple[str, ...]:
     genres: dict[str, str] = {}
     for value in values:
         # A space is part of many a name.
-        for part in value.split(join.strip()) if join.strip() else [value]:
-            genre = part.strip()
-            for name in parse([genre]) if _REFERENCE.match(genre) else filter(None, [genre]):
+        parts = split_at(join.strip(), value) if join.strip() else [value]
+        parts = [part.strip() for part in parts]
+        numbers_count = all(part.isdecimal() for part in parts)
+        for genre in parts:
+            is_number = _REFERENCE.match(genre) and (numbers_count or not genre.isdecimal())
+            for name in parse([genre]) if is_number else filter(None, [genre]):
                 genres.setdefault(fold(name), name)
     return tuple(genres.values())
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from earmark.errors import TagError
-from earmark.events import FileSkipped, Progress, Workflow
+from earmark.events import FileSkipped, Note, Progress, Workflow
 from earmark.genres import one_spelling, parse
-from earmark.library import Catalogue, Found, WalkProblem, walk
+from earmark.library import Catalogue, Found, WalkProblem, told, walk
+from earmark.library.passed_over import Kind
 from earmark.tags import read_tags
 from earmark.types import Tags, Track
 
 _BATCH = 200
+_OUTSIDE = "leads out of the library"
+# Size and time that no file has, so that a scan which may look at it does.
+_NOT_READ = (-1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,9 @@ class ScanReport:
     unreadable : tuple of (str, str)
         Path and reason: files whose tags cannot be read, what could not even be looked at.
     n_new, n_changed, n_removed, n_unchanged : int
+    passed_over : dict of str to int
+        Folders and files that are not meant for people, of each kind; see
+        `earmark.library.passed_over`.
     """
 
     n_tracks: int
@@ -48,14 +55,27 @@ class ScanReport:
     n_changed: int
     n_removed: int
     n_unchanged: int
+    passed_over: dict[Kind, int] = field(default_factory=dict)
 
 
-def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanReport]:
+def scan(
+    root: str | os.PathLike[str],
+    catalogue: Catalogue,
+    may_touch: Callable[[str], bool] = lambda _: True,
+) -> Workflow[ScanReport]:
     """Read the tags of files that are new or have changed, and forget those that are gone.
 
     A file whose size and modification time are the catalogue's is not opened. One whose tags cannot
     be read stays in the catalogue with the reason: its audio may be sound. What was read is
     stored every few hundred files, so that an interrupted scan goes on where it was.
+
+    Parameters
+    ----------
+    root : path-like
+    catalogue : Catalogue
+    may_touch : callable
+        Told the path of each file behind a link. One that it refuses is not opened, and nothing
+        that was known of its tags is kept; it is listed as unreadable.
 
     Raises
     ------
@@ -66,14 +86,18 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
     missing = set(known)
     to_read: list[Found] = []
     problems: list[WalkProblem] = []
+    outside: list[str] = []
+    passed_over: Counter[Kind] = Counter()
     n_done = 0
-    for n_done, found in enumerate(walk(root), start=1):
+    for n_done, found in enumerate(walk(root, passed_over), start=1):
         if isinstance(found, WalkProblem):
             problems.append(found)
             yield FileSkipped(found.path, found.reason)
             continue
         missing.discard(found.path)
-        if known.get(found.path) != (found.size, found.mtime_ns):
+        if found.linked and not may_touch(found.path):
+            outside.append(found.path)
+        elif known.get(found.path) != (found.size, found.mtime_ns):
             to_read.append(found)
         if n_done % _BATCH == 0:
             yield Progress("looking", n_done, None, found.path)
@@ -82,6 +106,11 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
     closed = tuple(problem.path + os.sep for problem in problems if problem.is_dir)
     missing = {path for path in missing if not path.startswith(closed)}
 
+    catalogue.upsert_many(
+        Track(path, *_NOT_READ, Tags(), error=_OUTSIDE)
+        for path in outside
+        if known.get(path) != _NOT_READ
+    )
     vanished = yield from _read_all(to_read, catalogue)
     read = {found.path for found in to_read} - vanished
     gone = missing | (vanished & known.keys())
@@ -104,7 +133,25 @@ def scan(root: str | os.PathLike[str], catalogue: Catalogue) -> Workflow[ScanRep
         n_changed=n_changed,
         n_removed=len(gone),
         n_unchanged=summary.n_tracks - len(read),
+        passed_over=dict(passed_over),
     )
+
+
+def scanned(
+    root: str | os.PathLike[str],
+    catalogue: Catalogue,
+    may_touch: Callable[[str], bool] = lambda _: True,
+) -> Workflow[ScanReport]:
+    """`scan` on the way to something else, which says what was passed over on its own."""
+    report = yield from scan(root, catalogue, may_touch)
+    yield from say_passed_over(report.passed_over)
+    return report
+
+
+def say_passed_over(counts: Mapping[Kind, int]) -> Workflow[None]:
+    """Say what a walk has passed over, if anything."""
+    if counts:
+        yield Note(f"passed over: {told(counts)}")
 
 
 def _read_all(files: Sequence[Found], catalogue: Catalogue) -> Workflow[set[str]]:

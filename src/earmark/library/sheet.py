@@ -3,8 +3,7 @@
 Written as CSV in UTF-8 with a byte order mark, without which Excel takes it for another encoding.
 Read with whatever Excel and LibreOffice make of it: other delimiters and encodings, columns moved,
 added or removed. Paths are exact, but for bytes that are no text, which are written as ``\\xNN``;
-other texts are brought to one line. A cell that a spreadsheet would take for a formula gets a
-leading apostrophe, which is taken off again.
+other texts are brought to one line. Nothing in it is a formula, see `earmark.spreadsheets`.
 """
 
 from __future__ import annotations
@@ -22,8 +21,9 @@ from pathlib import Path
 from typing import cast
 
 from earmark.errors import ConfigError, LibraryError
-from earmark.genres import fold, is_missing
+from earmark.genres import fold, is_missing, split_at
 from earmark.library.plan import WRITING, Plan, PlanItem, TagMode, blank_item, in_albums, proposal
+from earmark.spreadsheets import Writer, unguarded
 from earmark.types import Tags, Track
 
 COLUMNS = (
@@ -32,8 +32,6 @@ COLUMNS = (
 )
 _SEPARATOR = "; "
 _AUDIO = "audio:"  # before an audio_id, as a spreadsheet takes digits with an e for a number
-# What spreadsheets take for the start of a formula, and our own mark, so that it can come off.
-_GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
 _SEPARATOR_NOTE = re.compile(r'"?sep=.?"?[,;\t]*\r?\n', re.IGNORECASE)  # first line, for Excel
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -56,11 +54,11 @@ def export_csv(plan: Plan, path: Path) -> None:
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temp.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
+            writer = Writer(file)
+            writer.row(COLUMNS)
             for item in plan.items:
                 if item.action != "keep":
-                    writer.writerow(map(_guarded, _cells(item)))
+                    writer.row(_cells(item))
         temp.replace(path)
     except OSError as e:
         raise LibraryError(f"{path} cannot be written: {e.strerror}") from e
@@ -83,7 +81,7 @@ def check_new(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What matters of a line; cells are as they were before `_guarded`."""
+    """What matters of a line; cells are without what guarded them."""
 
     line: int
     path: str
@@ -219,9 +217,9 @@ def _read(path: Path) -> Iterator[_Row]:
             row = {name: cells[i] for name, i in columns.items() if i < len(cells)}
             row |= {name: cell.strip() for name, cell in row.items() if name != "path"}
             line = n_before + reader.line_num
-            yield _row(line, {name: _unguarded(cell) for name, cell in row.items()})
+            yield _row(line, {name: unguarded(cell) for name, cell in row.items()})
     except csv.Error as e:
-        raise ConfigError(f"{path}, line {n_before + reader.line_num}: {e}") from e
+        raise _no_plan(path, n_before + reader.line_num, e) from e
 
 
 def _row(line: int, row: dict[str, str]) -> _Row:
@@ -242,8 +240,8 @@ def _row(line: int, row: dict[str, str]) -> _Row:
 
 def _genres(cell: str) -> tuple[str, ...]:
     genres: dict[str, str] = {}
-    for part in cell.split(_SEPARATOR.strip()):
-        if value := part.strip():
+    for part in split_at(_SEPARATOR.strip(), cell):
+        if value := _one_line(part):
             genres.setdefault(fold(value), value)
     return tuple(genres.values())
 
@@ -272,7 +270,11 @@ def _header(path: Path, text: str) -> tuple[str, dict[str, int]]:
     first = text.splitlines()[:1]
     delimiter, columns = ",", dict[str, int]()
     for candidate in ",;\t":
-        names = [name.strip().lower() for name in next(csv.reader(first, delimiter=candidate), [])]
+        try:
+            cells = next(csv.reader(first, delimiter=candidate), [])
+        except csv.Error as e:
+            raise _no_plan(path, 1, e) from e
+        names = [name.strip().lower() for name in cells]
         found = {name: names.index(name) for name in COLUMNS if name in names}
         if len(found) > len(columns):
             delimiter, columns = candidate, found
@@ -287,12 +289,8 @@ def _header(path: Path, text: str) -> tuple[str, dict[str, int]]:
     return delimiter, columns
 
 
-def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_GUARDED) else text
-
-
-def _unguarded(cell: str) -> str:
-    return cell.removeprefix("'")
+def _no_plan(path: Path, line: int, error: csv.Error) -> ConfigError:
+    return ConfigError(f"{path}, line {line}: {error}", "is this a plan that Earmark has exported?")
 
 
 def _shown(text: str) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from earmark.errors import LibraryError
+from earmark.library.passed_over import Kind, why_passed_over
 
 _EXTENSIONS = """
 .aac .ac3 .aif .aifc .aiff .ape .asf .dsf .flac .m4a .m4b .mka .mp+ .mp2 .mp3 .mp4 .mpc .oga .ogg
@@ -18,27 +20,18 @@ _EXTENSIONS = """
 """
 AUDIO_EXTENSIONS = frozenset(_EXTENSIONS.split())
 
-# Kept by other programs for themselves. Names with a leading dot are passed over as well, with
-# the "._song.mp3" that macOS leaves on foreign disks among them.
-_NOT_FOR_PEOPLE = frozenset(
-    {
-        "#recycle",
-        "$RECYCLE.BIN",
-        "@eaDir",
-        "System Volume Information",
-        "__MACOSX",
-        "lost+found",
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A music file, with its size in bytes and its modification time."""
+    """A music file, with its size in bytes and its modification time.
+
+    `linked`: reached through a link, and so perhaps outside of the folder.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +43,22 @@ class WalkProblem:
     is_dir: bool = False
 
 
-def walk(root: str | os.PathLike[str]) -> Iterator[Found | WalkProblem]:
+def walk(
+    root: str | os.PathLike[str], passed_over: Counter[Kind] | None = None
+) -> Iterator[Found | WalkProblem]:
     """Find the music files below a folder, or the one file that `root` is.
 
-    Known by their extension; no file is opened. Hidden ones are passed over. Links are followed,
-    to a folder once only; a link to what is found below `root` anyway is passed over.
+    Known by their extension; no file is opened. What is not meant for people is passed over, see
+    `earmark.library.passed_over`. Links are followed, to a folder once only; a link to what is
+    found below `root` anyway is left out.
+
+    Parameters
+    ----------
+    root : path-like
+        Looked into whatever it is called: somebody has named it.
+    passed_over : Counter, optional
+        Told the kind of every folder that is passed over, and of every file that would count as
+        music by its extension.
 
     Yields
     ------
@@ -76,18 +80,18 @@ def walk(root: str | os.PathLike[str]) -> Iterator[Found | WalkProblem]:
     except OSError as e:
         raise LibraryError(f"{start} cannot be read: {e.strerror}", "is the disk there?") from e
     if stat.S_ISDIR(status.st_mode):
-        return _walk_below(start)
+        return _walk_below(start, Counter() if passed_over is None else passed_over)
     if not stat.S_ISREG(status.st_mode):
         raise LibraryError(f"{start} is neither a folder nor a file")
     return iter([Found(start, status.st_size, status.st_mtime_ns)])
 
 
-def _walk_below(root: str) -> Iterator[Found | WalkProblem]:
+def _walk_below(root: str, passed_over: Counter[Kind]) -> Iterator[Found | WalkProblem]:
     real_root = os.path.realpath(root)
     visited: set[tuple[int, int]] = set()
-    pending = [root]
+    pending = [(root, False)]
     while pending:
-        folder = pending.pop()
+        folder, linked = pending.pop()
         try:
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in visited:
@@ -100,16 +104,22 @@ def _walk_below(root: str) -> Iterator[Found | WalkProblem]:
             continue
         below = []
         for entry in entries:
-            if _is_hidden(entry.name) or (entry.is_symlink() and _is_found(entry.path, real_root)):
+            is_dir = _is_dir(entry)
+            if not is_dir and os.path.splitext(entry.name)[1].lower() not in AUDIO_EXTENSIONS:
                 continue
-            if _is_dir(entry):
-                below.append(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in AUDIO_EXTENSIONS:
-                yield _look_at(entry)
+            linked_here = linked or entry.is_symlink()
+            if kind := why_passed_over(entry.name, is_dir=is_dir):
+                passed_over[kind] += 1
+            elif entry.is_symlink() and _is_found(entry.path, real_root, is_dir):
+                continue
+            elif is_dir:
+                below.append((entry.path, linked_here))
+            else:
+                yield _look_at(entry, linked_here)
         pending.extend(reversed(below))
 
 
-def _look_at(entry: os.DirEntry[str]) -> Found | WalkProblem:
+def _look_at(entry: os.DirEntry[str], linked: bool) -> Found | WalkProblem:
     try:
         status = entry.stat()
     except OSError as e:
@@ -117,7 +127,7 @@ def _look_at(entry: os.DirEntry[str]) -> Found | WalkProblem:
         return WalkProblem(entry.path, f"{what}: {e.strerror}")
     if not stat.S_ISREG(status.st_mode):
         return WalkProblem(entry.path, "not a regular file")
-    return Found(entry.path, status.st_size, status.st_mtime_ns)
+    return Found(entry.path, status.st_size, status.st_mtime_ns, linked)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
@@ -127,15 +137,16 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in _NOT_FOR_PEOPLE
-
-
-def _is_found(link: str, real_root: str) -> bool:
-    """Whether a link leads to something below `real_root`, and not hidden there."""
-    # Outside of it, the relative path starts with "..", which passes for hidden.
+def _is_found(link: str, real_root: str, is_dir: bool) -> bool:
+    """Whether a link leads to something that is found below `real_root` in its own place."""
     try:
         relative = os.path.relpath(os.path.realpath(link), real_root)
     except OSError:  # a link that may not be read
         return False
-    return os.path.exists(link) and not any(map(_is_hidden, relative.split(os.sep)))
+    *folders, name = relative.split(os.sep)
+    if os.pardir in (*folders, name) or not os.path.exists(link):
+        return False
+    hidden = any(why_passed_over(folder, is_dir=True) for folder in folders)
+    if hidden or why_passed_over(name, is_dir=is_dir):
+        return False
+    return is_dir or os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS

@@ -39,6 +39,7 @@ from earmark.tags.files import TEMP_PREFIX
 from earmark.tags.formats import read_tags
 from earmark.tags.journal import Journal
 from earmark.tags.records import Change, Run
+from earmark.tags.trial import check_could_write
 
 __all__ = [
     "FIELD",
@@ -48,6 +49,7 @@ __all__ = [
     "Run",
     "Written",
     "apply_change",
+    "check_could_write",
     "check_writable",
     "read_tags",
     "undo_change",

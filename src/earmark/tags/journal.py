@@ -29,6 +29,7 @@ from filelock import BaseFileLock
 
 from earmark.errors import LibraryError, TagError
 from earmark.locking import try_lock
+from earmark.moments import to_column
 from earmark.tags.fields import Native
 from earmark.tags.files import open_regular, reason, remove_temp, sha256
 from earmark.tags.records import COLUMNS, SCHEMA, Change, Run, dump_native, read_change
@@ -207,7 +208,14 @@ class Journal:
             "state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'writing') RETURNING change_id"
         )
         values = (json.dumps(before), json.dumps(after), dump_native(native))
-        row = (run_id, os.fsencode(path), field, *values, old_mtime_ns, os.fsencode(temp))
+        row = (
+            run_id,
+            os.fsencode(path),
+            field,
+            *values,
+            to_column(old_mtime_ns),
+            os.fsencode(temp),
+        )
         return int(self._query(sql, *row)[0][0])
 
     def ready(self, change_id: int, old_sha: bytes, new_sha: bytes, delta: bytes | None) -> None:

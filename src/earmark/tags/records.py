@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from earmark.moments import from_column
 from earmark.tags.fields import Native
 
 SCHEMA = """
@@ -105,7 +106,7 @@ def read_change(row: tuple[Any, ...]) -> Change:
         tuple(json.loads(before)),
         tuple(json.loads(after)),
         _load_native(native),
-        mtime_ns,
+        from_column(mtime_ns),
         os.fsdecode(temp),
         *rest,
     )

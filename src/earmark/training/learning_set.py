@@ -27,7 +27,7 @@ from earmark.events import Note, Workflow
 from earmark.genres import canonical, fold, parse
 from earmark.genres.labels import LabelChoice, choose_labels, choose_values
 from earmark.inference.batch import Store, fill
-from earmark.library.scan import scan
+from earmark.library.scan import scanned
 from earmark.session import Resources
 from earmark.training.provenance import short_hash
 from earmark.training.request import LabelRequest
@@ -187,7 +187,7 @@ def gather(request: LabelRequest, resources: Resources) -> Workflow[list[Labelle
     """Labelled tracks of the request's source, with the labels as they are written there."""
     known: Iterable[Track] = ()
     if request.source in FROM_CATALOGUE:
-        yield from scan(request.root, resources.catalogue)
+        yield from scanned(request.root, resources.catalogue)
         known = resources.catalogue.tracks(request.root)
     collection = read(
         request.source, request.root, tracks=known, field=request.field, meta=request.meta

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
@@ -19,6 +18,7 @@ from earmark.evaluation.scores import Scores
 from earmark.events import Epoch
 from earmark.locking import try_lock
 from earmark.models import bundle as bundles
+from earmark.spreadsheets import Writer, read_table, write_table
 from earmark.training.learning_set import Example, LearningSet
 from earmark.training.provenance import environment
 from earmark.training.request import TrainRequest
@@ -116,12 +116,12 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
         with (run_dir / "split.csv").open(
             "w", newline="", encoding="utf-8", errors="surrogateescape"
         ) as file:
-            table = csv.writer(file)
-            table.writerow(_SPLIT_COLUMNS)
+            table = Writer(file)
+            table.row(_SPLIT_COLUMNS)
             for e in learning_set.examples:
                 slices = "all" if e.slices is None else " ".join(map(str, e.slices))
                 genre = learning_set.labels[e.genre]
-                table.writerow((e.path, genre, e.group, e.part, e.audio_id, slices))
+                table.row((e.path, genre, e.group, e.part, e.audio_id, slices))
 
 
 def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
@@ -138,7 +138,7 @@ def read_split(run_dir: Path, labels: Sequence[str]) -> list[Example]:
                 part=row["part"],
                 slices=None if row["slices"] == "all" else tuple(map(int, row["slices"].split())),
             )
-            for row in csv.DictReader(file)
+            for row in read_table(file)
         ]
 
 
@@ -174,9 +174,8 @@ def _write_history(run_dir: Path, history: Sequence[Epoch]) -> None:
     from earmark.evaluation.plots.scores import draw_loss_curves
 
     with (run_dir / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, [f.name for f in dataclasses.fields(Epoch)])
-        table.writeheader()
-        table.writerows(dataclasses.asdict(epoch) for epoch in history)
+        columns = [f.name for f in dataclasses.fields(Epoch)]
+        write_table(file, map(dataclasses.asdict, history), columns)
     draw_loss_curves(
         run_dir / "loss.png",
         [e.train_loss for e in history],

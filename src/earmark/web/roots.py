@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.library import AUDIO_EXTENSIONS
+from earmark.library import AUDIO_EXTENSIONS, why_passed_over
 from earmark.web.faults import Refused, not_found, readable
 
 
@@ -71,10 +71,9 @@ class Root:
             found = os.path.realpath(os.path.join(self.path, relative))
             if not _is_below(found, self.path):
                 raise _outside()
-            parts = [*relative.split(os.sep), *os.path.relpath(found, self.path).split(os.sep)]
-            hidden = any(part.startswith(".") for part in parts)
             suffix = os.path.splitext(found)[1].lower()
-            if hidden or suffix not in AUDIO_EXTENSIONS:
+            hidden = map(_is_hidden, (relative, os.path.relpath(found, self.path)))
+            if any(hidden) or suffix not in AUDIO_EXTENSIONS:
                 raise not_found("such music file in the library")
             status = os.stat(found)
         except (OSError, ValueError) as e:
@@ -111,6 +110,13 @@ class Roots:
     def around(self, path: str) -> Root | None:
         """The library that a path really leads into."""
         return next((root for root in self.all.values() if root.holds(path)), None)
+
+
+def _is_hidden(relative: str) -> bool:
+    """Whether a walk of the library would pass over a file of that path below it."""
+    *folders, name = relative.split(os.sep)
+    hidden = any(why_passed_over(folder, is_dir=True) for folder in folders)
+    return hidden or why_passed_over(name, is_dir=False) is not None
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,13 +13,23 @@ from earmark.errors import FileError
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.inference.batch import predictions
 from earmark.library import Found, walk
+from earmark.library.passed_over import Kind
+from earmark.library.scan import say_passed_over
 from earmark.models.bundle import Bundle
 from earmark.session import Resources
 from earmark.types import VoteConfig
 
 
-def files_of(paths: Iterable[str]) -> list[str | FileError]:
+def files_of(
+    paths: Iterable[str], passed_over: Counter[Kind] | None = None
+) -> list[str | FileError]:
     """Every file in `paths`, and every music file in its folders, each once.
+
+    Parameters
+    ----------
+    paths : iterable of str
+    passed_over : Counter, optional
+        As for `earmark.library.walk`.
 
     Returns
     -------
@@ -27,7 +38,7 @@ def files_of(paths: Iterable[str]) -> list[str | FileError]:
         in place of what cannot be read.
     """
     files: dict[str, str | FileError] = {}
-    for found in _expand(paths):
+    for found in _expand(paths, Counter() if passed_over is None else passed_over):
         path = found.path if isinstance(found, FileError) else found
         files.setdefault(os.path.abspath(path), found)  # noqa: PTH100 - surrogate-safe text
     return list(files.values())
@@ -68,7 +79,9 @@ def classify(
     remember: bool = True,
 ) -> Workflow[list[Result]]:
     """All `results` together, in the order of `files_of`; each file left out is reported."""
-    files = files_of(paths)
+    passed_over: Counter[Kind] = Counter()
+    files = files_of(paths, passed_over)
+    yield from say_passed_over(passed_over)
     found: dict[str, Result] = {}
     yield Progress("listening", 0, len(files))
     for result in results(files, bundle, vote, resources, remember=remember):
@@ -91,13 +104,13 @@ def to_dict(bundle: Bundle, results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _expand(paths: Iterable[str]) -> Iterator[str | FileError]:
+def _expand(paths: Iterable[str], passed_over: Counter[Kind]) -> Iterator[str | FileError]:
     for path in paths:
         if not os.path.isdir(path):  # noqa: PTH112 - surrogate-safe text
             yield path
             continue
         # As the person wrote it, not from the root of the disk.
         absolute = os.path.abspath(path)  # noqa: PTH100 - surrogate-safe text
-        for found in walk(path):
+        for found in walk(path, passed_over):
             name = path.rstrip("/") + found.path.removeprefix(absolute)
             yield name if isinstance(found, Found) else FileError(name, found.reason)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 from earmark.datasets.fingerprints import DuplicateReport, compare
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.library import WalkProblem, walk
+from earmark.library.passed_over import Kind
+from earmark.library.scan import say_passed_over
 from earmark.session import Resources
 
 
@@ -24,10 +27,12 @@ def duplicates(
     """
     yield Progress("looking", 0, None, "")
     paths = []
-    for found in walk(root):
+    passed_over: Counter[Kind] = Counter()
+    for found in walk(root, passed_over):
         if isinstance(found, WalkProblem):
             yield FileSkipped(found.path, found.reason)
         else:
             paths.append(found.path)
+    yield from say_passed_over(passed_over)
     paths.sort(key=os.fsencode)
     return (yield from compare(paths, resources.fingerprints, resources.workers))

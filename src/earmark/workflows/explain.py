@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.models.saliency import Method
 from earmark.session import Resources
+from earmark.spreadsheets import write_table
 from earmark.training.request import LabelRequest
 from earmark.types import Slices, VoteConfig
 from earmark.workflows.evaluate import Predictions, decide_all, predict_unseen
@@ -242,9 +242,7 @@ def _write_table(folder: Path, rows: Sequence[Mapping[str, str]]) -> None:
         _writing_to(folder),
         (folder / _TABLE).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        table = csv.DictWriter(file, ("picture", "genre", "taken_for", "confidence", "path"))
-        table.writeheader()
-        table.writerows(rows)
+        write_table(file, rows, ("picture", "genre", "taken_for", "confidence", "path"))
 
 
 def _write(bundle: Bundle, request: ExplainRequest, blocks: Sequence[Block]) -> Path:

@@ -12,10 +12,10 @@ from earmark.errors import AudioError, FileError, TagError
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.inference.batch import predict_files
 from earmark.library import Catalogue, Plan, PlanItem, TagMode, is_wanted, make_plan, read_sheet
-from earmark.library.scan import scan
+from earmark.library.scan import scanned
 from earmark.models.bundle import Bundle
 from earmark.session import Resources
-from earmark.tags import check_writable
+from earmark.tags import check_could_write
 from earmark.types import Decision, Track, VoteConfig
 
 
@@ -34,25 +34,22 @@ def plan_tags(
     Parameters
     ----------
     may_touch : callable
-        Told each path; those that it refuses, as links that lead elsewhere, are left alone.
+        Told each path behind a link; those that it refuses, as they lead elsewhere, are left
+        alone, and nothing is told of what their tags say.
 
     Returns
     -------
     Plan
         An item for every track of the library, those that stay as they are among them.
     """
-    yield from scan(root, resources.catalogue)
+    yield from scanned(root, resources.catalogue, may_touch)
     tracks = list(resources.catalogue.tracks(root))
     wanted: list[Track] = []
     decisions: dict[str, Decision | str] = {}
     for track in tracks:
         if is_wanted(track, mode):
-            if not may_touch(track.path):
-                decisions[track.path] = "leads out of the library"
-                yield FileSkipped(track.path, "leads out of the library")
-                continue
             try:
-                check_writable(track.path)
+                check_could_write(track.path)
             except TagError as e:  # spares the listening, and a person false hopes
                 decisions[track.path] = e.explanation
                 yield FileSkipped(track.path, e.explanation)
@@ -88,8 +85,9 @@ def import_plan(
     Returns
     -------
     Plan
-        See `earmark.library.Sheet.plan`. Rows that were made for another recording than is in the
-        file by now are errors; those that do not tell the recording are taken as they are.
+        See `earmark.library.Sheet.plan`. Rows are errors whose files cannot be written, or hold
+        another recording by now than they were made for; rows that do not tell the recording are
+        taken as they are.
 
     Raises
     ------
@@ -97,7 +95,7 @@ def import_plan(
         The table cannot be read, or is none; nothing was scanned.
     """
     sheet = read_sheet(path)
-    yield from scan(root, catalogue)
+    yield from scanned(root, catalogue)
     plan = sheet.plan(catalogue.tracks(root), join)
     items = []
     for n_done, item in enumerate(plan.items, start=1):
@@ -107,14 +105,17 @@ def import_plan(
 
 
 def _compared(item: PlanItem, catalogue: Catalogue) -> PlanItem:
-    """The item, or an error if its file does not hold the recording that it was made for."""
-    if item.after == item.before or not item.audio_id:
+    """The item, or an error if its file cannot be written, or holds another recording by now."""
+    if item.after == item.before:
         return item
     try:
+        check_could_write(item.path)
+        if not item.audio_id:
+            return item
         known = catalogue.audio_id(item.path, item.size, item.mtime_ns)
         if (known or audio_id(item.path)) == item.audio_id:
             return item
         reason = "it has changed since the plan was made (plan again)"
-    except AudioError as e:
+    except (AudioError, TagError) as e:
         reason = e.explanation
     return replace(item, action="error", reason=reason, genres=(), confidence=0.0, agreement=0.0)

@@ -9,7 +9,6 @@ trained by the recipe found is measured on artists that played no part in findin
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
@@ -29,6 +28,7 @@ from earmark.evaluation.metrics import macro_f1
 from earmark.events import Note, Progress, Workflow
 from earmark.features.store import FeatureStore
 from earmark.session import Resources
+from earmark.spreadsheets import Writer
 from earmark.training import run_folder
 from earmark.training.learners.network import check_network
 from earmark.training.learning_set import Example, LearningSet, assemble, spans
@@ -150,10 +150,10 @@ def _write_folds(
     with (out / "folds.csv").open(
         "w", newline="", encoding="utf-8", errors="surrogateescape"
     ) as file:
-        table = csv.writer(file)
-        table.writerow(("path", "genre", "group", "fold"))
+        table = Writer(file)
+        table.row(("path", "genre", "group", "fold"))
         for e, number in zip(examples, numbers, strict=True):
-            table.writerow((e.path, labels[e.genre], e.group, number + 1))
+            table.row((e.path, labels[e.genre], e.group, number + 1))
 
 
 def _folds(
@@ -304,13 +304,13 @@ def _write_results(
     paths = list(request.recipe.tune)
     n_folds = max(len(outcome.scores) for outcome in outcomes)
     with (request.out / "trials.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
+        table = Writer(file)
         scores = [f"macro_f1_after_fold_{i + 1}" for i in range(n_folds)]
-        table.writerow(("trial", "is_whole", *scores, *paths))
+        table.row(("trial", "is_whole", *scores, *paths))
         for outcome in outcomes:
             padded = [*outcome.scores, *[""] * (n_folds - len(outcome.scores))]
             values = [outcome.values[path] for path in paths]
-            table.writerow((outcome.number + 1, outcome.is_whole, *padded, *values))
+            table.row((outcome.number + 1, outcome.is_whole, *padded, *values))
     draw_trials(request.out / "tuning.png", outcomes, request.recipe.tune)
     if best is None:
         return None

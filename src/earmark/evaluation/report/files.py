@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import os
@@ -16,6 +15,7 @@ from earmark.errors import EarmarkError
 from earmark.evaluation.report.document import to_html, to_markdown
 from earmark.evaluation.report.prose import COMPARISON, compose, picture_file
 from earmark.evaluation.results import EvaluatedTrack, Evaluation, compare
+from earmark.spreadsheets import Writer
 from earmark.version import __version__
 
 TRACKS = "tracks.csv"
@@ -78,12 +78,12 @@ def _write_tracks(path: Path, evaluations: Sequence[Evaluation]) -> None:
     """One row a track and protocol, for spreadsheets: which tracks are wrong, and how wrong."""
     columns = [f.name for f in dataclasses.fields(EvaluatedTrack)]
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        table = csv.writer(file)
-        table.writerow(["protocol", *columns])
+        table = Writer(file)
+        table.row(["protocol", *columns])
         for evaluation in evaluations:
             for track in evaluation.tracks:
                 found = [getattr(track, name) for name in columns]
-                table.writerow([evaluation.protocol, *found])
+                table.row([evaluation.protocol, *found])
 
 
 def require_plots() -> None:

@@ -118,7 +118,7 @@ def _labels(folder: Path) -> tuple[str, ...]:
     try:
         with lists[0].open(encoding="utf-8", newline="") as file:
             labels = tuple(row["display_name"] for row in csv.DictReader(file))
-    except (KeyError, OSError, UnicodeDecodeError) as e:
+    except (KeyError, OSError, UnicodeDecodeError, csv.Error) as e:
         raise BundleError(f"{lists[0]} is no list of AudioSet's classes: {e}") from e
     if len(labels) != N_CLASSES:
         raise BundleError(f"{lists[0]} lists {len(labels)} classes, not {N_CLASSES}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from earmark.features.store import FeatureStore
 from earmark.models import bundle as bundles
 from earmark.models.runtime import Classifier
 from earmark.session import Resources
+from earmark.spreadsheets import write_table
 from earmark.training import run_folder
 from earmark.training.finish import draft, finish, from_store
 from earmark.training.learning_set import Example, LearningSet, assemble, spans
@@ -246,6 +246,4 @@ def _write_table(run_dir: Path, estimators: Sequence[_Fitted]) -> None:
         run_folder.writing_to(run_dir),
         (run_dir / _TABLE).open("w", newline="", encoding="utf-8") as file,
     ):
-        table = csv.DictWriter(file, list(estimators[0].row))
-        table.writeheader()
-        table.writerows(estimator.row for estimator in estimators)
+        write_table(file, [e.row for e in estimators], list(estimators[0].row))

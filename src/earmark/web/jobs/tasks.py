@@ -84,7 +84,7 @@ class Chore:
 
 def _scan(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     with chore.open_catalogue() as catalogue:
-        report = yield from scan(chore.root.path, catalogue)
+        report = yield from scan(chore.root.path, catalogue, chore.root.holds)
     values = dataclasses.asdict(report)
     values["unreadable"] = [
         {"path": chore.shown(path), "reason": readable(reason)}
