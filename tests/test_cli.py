@@ -342,15 +342,29 @@ def test_an_interrupted_run_says_how_to_take_it_back(library: Path, at: int, sai
 
 
 def test_nothing_written_is_not_offered_back(library: Path) -> None:
+    song = write(library / "none.wav", synth("music", 1.0), container="wav")
+    header = song.read_bytes().partition(b"data")[0]
+    song.write_bytes(header + b"data" + bytes(4))  # only trying tells that it has no sound
+    sheet = library / "plan.csv"
+    sheet.write_text(f"path,genre\n{song},Polka\n")
+    ran = earmark("tag", song, "--import", sheet, "--apply")
+    assert ran.code == 3
+    assert "nothing was written" in ran.out
+    assert "undo" not in ran.out
+    assert "its audio cannot be compared" in ran.err
+
+
+def test_what_an_imported_plan_cannot_write_is_told_in_the_plan(library: Path) -> None:
     song = library / "four.m4a"
     sheet = library / "plan.csv"
     earmark("tag", song, "--min-confidence", "0", "--export", sheet)
     song.chmod(0o444)
     ran = earmark("tag", song, "--import", sheet, "--apply")
     assert ran.code == 3
-    assert "nothing was written" in ran.out
+    assert "?  the file is read-only (allow writing to it first)" in ran.out
+    assert "1 unusable" in ran.out
     assert "undo" not in ran.out
-    assert "the file is read-only (allow writing to it first)" in ran.err
+    assert ran.err == ""
 
 
 def test_what_cannot_be_written_is_told_in_the_plan(library: Path) -> None:
