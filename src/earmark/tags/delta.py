@@ -101,6 +101,8 @@ def apply_delta(new: BinaryIO, delta: bytes, out: BinaryIO) -> None:
         position += n_copy
         while n_copy:
             chunk = new.read(min(n_copy, _BLOCK))
+            if not chunk:
+                raise DeltaError("the file was cut off meanwhile")
             out.write(chunk)
             n_copy -= len(chunk)
     if written != old_size:
