@@ -267,5 +267,5 @@ def _noted(note: Callable[[], None], remark: str) -> str:
 def _tags_now(path: str) -> Tags | None:
     try:
         return read_tags(path)
-    except FileError:
+    except (FileError, OSError):
         return None

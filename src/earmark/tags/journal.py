@@ -297,7 +297,7 @@ class Journal:
 
     def _rescue(self) -> None:
         """Save what the open file holds, and go over to where it was saved."""
-        saved = save(self._db, self.path)
+        saved = save(self._db, self.path, self._inodes[0])
         self._home = saved and saved.parent
         if saved:
             self._db.close()

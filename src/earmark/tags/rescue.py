@@ -25,14 +25,24 @@ def inodes(path: Path) -> tuple[Inode | None, Inode | None]:
     return _inode(path), _inode(_beside(path, "-wal"))
 
 
-def save(db: sqlite3.Connection, path: Path) -> Path | None:
+def save(db: sqlite3.Connection, path: Path, opened: Inode | None) -> Path | None:
     """Copy what the connection holds to `path`, or into a folder beside it where that is taken.
+
+    Parameters
+    ----------
+    db : sqlite3.Connection
+    path : Path
+    opened : (int, int) or None
+        The journal's file when it was opened. Where it is there still, its log alone is gone, and
+        what was in that goes into the journal.
 
     Returns
     -------
     Path or None
         Where it lies now; None where it could not be saved.
     """
+    if opened is not None and _inode(path) == opened and _without_log(db):
+        return path
     aside = path.parent / time.strftime("journal-%Y%m%d-%H%M%S") / path.name
     for target in (path, aside):
         try:
@@ -51,6 +61,15 @@ def save(db: sqlite3.Connection, path: Path) -> Path | None:
         else:
             return target
     return None
+
+
+def _without_log(db: sqlite3.Connection) -> bool:
+    """Bring all that is in the log into the file itself; whether it is."""
+    try:
+        (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    return not busy
 
 
 def _beside(path: Path, suffix: str) -> Path:
