@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import io
-import mmap
 import os
 import sqlite3
 from collections.abc import Callable
@@ -33,7 +32,6 @@ KINDS: dict[str, tuple[str, ...]] = {
     "close": ("EIO late",),
     "fsync": ("EIO", "EIO*", "ENOSPC", "EROFS*"),
     "stat": ("EIO", "EIO*", "EACCES"),
-    "mmap": ("ENODEV", "ENOMEM"),
     "chmod": ("EIO", "EROFS*"),
     "chown": ("EIO", "EPERM"),
     "utime": ("EIO", "EROFS*"),
@@ -114,7 +112,6 @@ class FaultyLayer:
         }.items():
             if hasattr(os, name):
                 self._put(os, name, self._watched(kind, getattr(os, name)))
-        self._put(mmap, "mmap", self._watched("mmap", mmap.mmap))
         self._put(os, "fdopen", self._fdopen)
         self._put(io, "open", self._io_open)
         self._put(io, "FileIO", self._raw)

@@ -132,6 +132,8 @@ def check_applied(scene: Scene, fault: Fault, result: object) -> None:
     assert found.content in (scene.before.content, scene.after.content), "not whole"
     is_new = found.content == scene.after.content
     assert is_new or found == scene.before
+    if is_new:
+        assert isinstance(result, Written) or "cannot be told" in str(result), "written, and not so"
     if isinstance(result, Written):
         assert is_new
         assert (result.size, result.mtime_ns) == (len(found.content), found.mtime_ns)

@@ -316,7 +316,9 @@ class Journal:
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as e:
-            raise LibraryError(f"the journal {self.path} cannot be used: {e}") from e
+            full = getattr(e, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            hint = "make room on the disk" if full else ""
+            raise LibraryError(f"the journal {self.path} cannot be used: {e}", hint) from e
 
     def _set(
         self, change_id: int, state: ChangeState, *, lazily: bool = False, **columns: Any
