@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import earmark.tags.delta
 from earmark.tags.delta import DeltaError, apply_delta, make_delta
 
 RNG = np.random.default_rng(0)
@@ -134,3 +137,28 @@ def test_applying_the_delta_gives_the_old_file(
 ) -> None:
     old, new = files[::-1] if swapped else files
     assert delta_of(tmp_path_factory.mktemp("delta"), old, new) is not None
+
+
+def test_large_files_are_mapped_where_that_is_possible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = delta_of(tmp_path, b"Jazz" + AUDIO, b"Rock" * 9 + AUDIO)
+    monkeypatch.setattr(earmark.tags.delta, "_MAP_FROM", 1000)
+    assert delta_of(tmp_path, b"Jazz" + AUDIO, b"Rock" * 9 + AUDIO) == small
+
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    assert delta_of(tmp_path, b"Jazz" + AUDIO, b"Rock" * 9 + AUDIO) == small
+
+
+def test_a_file_that_is_cut_off_meanwhile_ends_it(tmp_path: Path) -> None:
+    class CutOff(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(size) if self.tell() < 1_000_000 else b""
+
+    delta = delta_of(tmp_path, b"Jazz" + AUDIO, b"Rock" + AUDIO)
+    assert delta is not None
+    with pytest.raises(DeltaError, match="cut off"):
+        apply_delta(CutOff(b"Rock" + AUDIO), delta, io.BytesIO())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import earmark.tags.delta as tags_delta
 from earmark.errors import TagError
 from earmark.events import Workflow
 from earmark.library import Catalogue
-from earmark.tags import Journal, read_tags
+from earmark.tags import ChangeState, Journal, read_tags
 from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
 from tests.tagfiles import leftovers, plan
 from tests.tagmakers import add_id3, bare_mp3
@@ -42,7 +42,7 @@ def songs(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def states(journal: Journal) -> dict[str, int]:
+def states(journal: Journal) -> Mapping[ChangeState, int]:
     (run,) = journal.runs()
     return run.counts
 

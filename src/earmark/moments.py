@@ -16,5 +16,8 @@ def to_column(mtime_ns: int) -> int | bytes:
 
 
 def from_column(value: int | bytes) -> int:
-    """The time of what `to_column` gave, to the nanosecond."""
+    """The time of what `to_column` gave, to the nanosecond; ValueError or TypeError of what it did
+    not give."""
+    if isinstance(value, float):
+        raise TypeError("not whole nanoseconds")
     return int(value)

@@ -62,7 +62,8 @@ def _print_runs(journal: Journal) -> None:
 
 
 def _outcome(run: Run) -> str:
-    if "undone" in run.counts:
-        left = run.counts.keys() - {"undone", "failed", "abandoned"}
-        return "partly undone" if left else "undone"
+    from earmark.tags import AS_BEFORE, ChangeState
+
+    if ChangeState.UNDONE in run.counts:
+        return "partly undone" if run.counts.keys() - AS_BEFORE else "undone"
     return "finished" if run.finished else "cut off"

@@ -38,13 +38,15 @@ from earmark.tags.apply import FIELD, Written, apply_change, check_writable, und
 from earmark.tags.files import TEMP_PREFIX
 from earmark.tags.formats import read_tags
 from earmark.tags.journal import Journal
-from earmark.tags.records import Change, Run
+from earmark.tags.records import AS_BEFORE, Change, ChangeState, Run
 from earmark.tags.trial import check_could_write
 
 __all__ = [
+    "AS_BEFORE",
     "FIELD",
     "TEMP_PREFIX",
     "Change",
+    "ChangeState",
     "Journal",
     "Run",
     "Written",

@@ -8,21 +8,21 @@ journal needs to tell which.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.errors import FileChangedError, FileError, TagError
-from earmark.tags.delta import apply_delta, make_delta
+from earmark.errors import FileChangedError, FileError, LibraryError, TagError
+from earmark.tags.delta import DeltaError, apply_delta, make_delta
 from earmark.tags.fields import clean
 from earmark.tags.files import (
+    UnclearError,
     check_replaceable,
     create,
     finish,
     open_regular,
     os_errors,
-    remove_temp,
+    removed_on_error,
     sha256,
     swap,
     temp_name,
@@ -44,17 +44,21 @@ class Written:
     ----------
     path : str
         With symbolic links resolved.
-    tags : Tags
+    tags : Tags or None
+        None where they could not be read after an undoing.
     size, mtime_ns : int
     changed : bool
         False where the file was already as it should be.
+    remark : str
+        What went wrong once the file was in place; empty where nothing did.
     """
 
     path: str
-    tags: Tags
+    tags: Tags | None
     size: int
     mtime_ns: int
     changed: bool
+    remark: str = ""
 
 
 def apply_change(
@@ -89,12 +93,12 @@ def apply_change(
     TagError
         It cannot be written; it is as it was.
     LibraryError
-        The journal cannot be written; no further file should be tried.
+        The journal cannot be written; the file is as it was, and no further one should be tried.
     """
     path = os.path.realpath(change.path)
     values = _values(change)
     st = check_replaceable(path)
-    with open_regular(path) as f, tag_errors(path):
+    with os_errors(path), open_regular(path) as f, tag_errors(path):
         tags = tags_of(f, path)
         native = family_of(f, path).get(f)
     if tags.genres == values:
@@ -108,19 +112,21 @@ def apply_change(
         run_id, path, change.field, tags.genres, values, native, st.st_mtime_ns, temp
     )
     try:
-        with os_errors(path), _removing(temp):
+        with removed_on_error(temp), os_errors(path):
             mtime_ns = st.st_mtime_ns if keep_mtime else None
             edited = rewrite(
                 path, temp, lambda family, f: family.write(f, values), values, mtime_ns
             )
             delta = make_delta(path, temp)
             journal.ready(change_id, edited.old_sha, edited.new_sha, delta)
-            swap(temp, path, st)
+            now, remark = swap(temp, path, st)
+    except UnclearError:
+        raise  # `recover` settles it
     except FileError as e:
         journal.failed(change_id, e.reason)
         raise
-    journal.done(change_id)
-    return _written(path, edited.tags)
+    remark = _noted(lambda: journal.done(change_id, remark), remark)
+    return Written(path, edited.tags, now.st_size, now.st_mtime_ns, changed=True, remark=remark)
 
 
 def check_writable(path: str) -> None:
@@ -132,7 +138,7 @@ def check_writable(path: str) -> None:
     """
     path = os.path.realpath(path)
     check_replaceable(path)
-    with open_regular(path) as f, tag_errors(path):
+    with os_errors(path), open_regular(path) as f, tag_errors(path):
         family_of(f, path)
 
 
@@ -161,30 +167,32 @@ def undo_change(journal: Journal, change: Change) -> Written:
     LibraryError
         The journal cannot be written.
     """
-    path = change.path
+    path, remark = change.path, ""
     try:
-        if not Path(path).is_symlink() and not Path(path).exists():
-            raise TagError(path, "it is no longer there", "it may have been moved or deleted")
-        st = check_replaceable(path)
-        with open_regular(path) as f, os_errors(path):
+        if "path" in change.damaged:
+            raise _damaged(change)
+        st = _check_there(path)
+        with os_errors(path), open_regular(path) as f:
             found = sha256(f)
-        if found == change.old_sha:
-            journal.undone(change.change_id)
-            return _written(path, read_tags(path), changed=False)
-        delta = journal.delta(change.change_id) if found == change.new_sha else None
-        temp = temp_name(path)
-        with os_errors(path), _removing(temp):
-            if delta is not None and change.old_sha is not None:
-                journal.undoing(change.change_id, temp, change.old_sha)
-                _rebuild(change, delta, temp)
-            else:
-                _restore_genre(journal, change, temp)
-            swap(temp, path, st)
+        if found != change.old_sha:
+            delta = journal.delta(change.change_id) if found == change.new_sha else None
+            temp = temp_name(path)
+            with removed_on_error(temp), os_errors(path):
+                if delta is not None and change.old_sha is not None:
+                    journal.undoing(change.change_id, temp, change.old_sha)
+                    _rebuild(change, delta, temp)
+                else:
+                    _restore_genre(journal, change, temp)
+                st, remark = swap(temp, path, st)
+    except UnclearError:
+        raise  # `recover` settles it
     except FileError as e:
         journal.not_undone(change, e.reason)
         raise
-    journal.undone(change.change_id)
-    return _written(path, read_tags(path))
+    remark = _noted(lambda: journal.undone(change.change_id, remark), remark)
+    tags = _tags_now(path)
+    changed = found != change.old_sha
+    return Written(path, tags, st.st_size, st.st_mtime_ns, changed=changed, remark=remark)
 
 
 def _values(change: TagChange) -> tuple[str, ...]:
@@ -197,17 +205,40 @@ def _values(change: TagChange) -> tuple[str, ...]:
     return values
 
 
+def _check_there(path: str) -> os.stat_result:
+    with os_errors(path):
+        if not Path(path).is_symlink() and not Path(path).exists():
+            raise TagError(path, "it is no longer there", "it may have been moved or deleted")
+    return check_replaceable(path)
+
+
+def _damaged(change: Change) -> TagError:
+    what = ", ".join(change.damaged)
+    return TagError(
+        change.path,
+        f"its record in the journal is damaged ({what})",
+        "what it held before is not known any more",
+    )
+
+
 def _rebuild(change: Change, delta: bytes, temp: str) -> None:
     """The old file, to the byte, with its attributes and modification time."""
     with open_regular(change.path) as new, create(temp) as out:
-        apply_delta(new, delta, out)
-        if sha256(out) != change.old_sha:
+        try:
+            apply_delta(new, delta, out)
+            rebuilt = sha256(out) == change.old_sha
+        except DeltaError:
+            rebuilt = False
+        if not rebuilt:
             raise TagError(change.path, "the old file could not be rebuilt; it stays as it is")
-        finish(new, change.path, out, temp, change.old_mtime_ns)
+        known = "old_mtime_ns" not in change.damaged
+        finish(new, change.path, out, temp, change.old_mtime_ns if known else None)
 
 
 def _restore_genre(journal: Journal, change: Change, temp: str) -> None:
     """The file as it is now, with its old genre."""
+    if not {"before", "after", "native"}.isdisjoint(change.damaged):
+        raise _damaged(change)
     if read_tags(change.path).genres != change.after:
         raise FileChangedError(change.path, "another program has changed its genre since")
     journal.undoing(change.change_id, temp, None)
@@ -221,15 +252,20 @@ def _restore_genre(journal: Journal, change: Change, temp: str) -> None:
     journal.undoing(change.change_id, temp, edited.new_sha)
 
 
-@contextmanager
-def _removing(temp: str) -> Iterator[None]:
-    """Leave no temporary copy behind, whatever happens inside."""
+def _noted(note: Callable[[], None], remark: str) -> str:
+    """Tell the journal of a file in place; `remark`, with what went wrong with that, too.
+
+    Whatever goes wrong, the file is in place, and `Journal.recover` finds that out.
+    """
     try:
-        yield
-    finally:
-        remove_temp(temp)
+        note()
+    except LibraryError as e:
+        return "; ".join(filter(None, (remark, str(e))))
+    return remark
 
 
-def _written(path: str, tags: Tags, changed: bool = True) -> Written:
-    st = Path(path).stat()
-    return Written(path, tags, st.st_size, st.st_mtime_ns, changed)
+def _tags_now(path: str) -> Tags | None:
+    try:
+        return read_tags(path)
+    except (FileError, OSError):
+        return None

@@ -12,6 +12,7 @@ of the shift; variable-length integers), then the literal bytes of all of them.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -33,6 +34,7 @@ _MIN_RUN = 16  # shorter equal stretches are not worth an operation
 _MAX_GAP = 256  # a longer difference ends a stretch, and a search begins
 _PROBE = 32  # bytes searched for
 _MAX_SEARCHES = 2048
+_MAP_FROM = 32 << 20
 
 Bytes = NDArray[np.uint8]
 
@@ -101,6 +103,8 @@ def apply_delta(new: BinaryIO, delta: bytes, out: BinaryIO) -> None:
         position += n_copy
         while n_copy:
             chunk = new.read(min(n_copy, _BLOCK))
+            if not chunk:
+                raise DeltaError("the file was cut off meanwhile")
             out.write(chunk)
             n_copy -= len(chunk)
     if written != old_size:
@@ -248,12 +252,14 @@ def _unzigzag(value: int) -> int:
 
 
 def _mapped(path: str | Path) -> mmap.mmap | bytes:
-    """The file's content; an empty file cannot be mapped.
+    """The file's content, mapped where it is large and the file system can.
 
-    The map goes with the last that looks at it. To close it before would be refused while an
+    A map goes with the last that looks at it. To close it before would be refused while an
     interrupt, whose traceback holds the arrays, is on its way.
     """
     with Path(path).open("rb") as f:
-        if not os.fstat(f.fileno()).st_size:
-            return b""
-        return mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        # Another program that shortens a mapped file kills this one.
+        if os.fstat(f.fileno()).st_size > _MAP_FROM:
+            with contextlib.suppress(OSError):
+                return mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        return f.read()

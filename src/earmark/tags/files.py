@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -10,10 +9,11 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from earmark.errors import FileChangedError, TagError
+from earmark.errors import FileChangedError, FileError, TagError
 
 CHUNK = 1 << 20
 TEMP_PREFIX = ".earmark-"  # hidden, so that library scanners pass by
@@ -38,7 +38,23 @@ def reason(error: OSError) -> str:
     return _REASONS.get(error.errno or 0) or error.strerror or str(error)
 
 
-@contextlib.contextmanager
+# Of a folder, by file systems that cannot flush one, and where it may not be read.
+_NO_FLUSHING = {
+    errno.EINVAL,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EBADF,
+    errno.EACCES,
+    errno.EPERM,
+}
+
+
+class UnclearError(TagError):
+    """A rename failed, and the disk does not tell whether it took place all the same."""
+
+
+@contextmanager
 def os_errors(path: str) -> Iterator[None]:
     """Errors of the operating system inside become a `TagError` about `path`."""
     try:
@@ -55,14 +71,17 @@ def open_regular(path: str) -> BinaryIO:
     TagError
         It is something else, or cannot be opened.
     """
-    try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as e:
-        raise TagError(path, reason(e)) from e
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os_errors(path):
+        fd = os.open(path, flags)
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                return os.fdopen(fd, "rb")
+        except OSError:
+            os.close(fd)
+            raise
         os.close(fd)
-        raise TagError(path, "not a regular file")
-    return os.fdopen(fd, "rb")
+    raise TagError(path, "not a regular file")
 
 
 def check_replaceable(path: str) -> os.stat_result:
@@ -106,6 +125,20 @@ def remove_temp(temp: str) -> None:
     """Remove a temporary file that `temp_name` named, if it is there."""
     if Path(temp).name.startswith(TEMP_PREFIX):
         Path(temp).unlink(missing_ok=True)
+
+
+@contextmanager
+def removed_on_error(temp: str) -> Iterator[None]:
+    """Leave no temporary copy behind where something is raised inside."""
+    try:
+        yield
+    except BaseException as e:
+        try:
+            remove_temp(temp)
+        except OSError as leftover:
+            if isinstance(e, FileError):
+                e.reason += f"; its temporary copy {temp} stays: {reason(leftover)}"
+        raise
 
 
 def create(temp: str) -> BinaryIO:
@@ -172,32 +205,63 @@ def finish(source: BinaryIO, path: str, f: BinaryIO, temp: str, mtime_ns: int | 
     os.fsync(f.fileno())
 
 
-def swap(temp: str, path: str, st: os.stat_result) -> None:
+def swap(temp: str, path: str, st: os.stat_result) -> tuple[os.stat_result, str]:
     """Put `temp` in the place of `path`, unless that is no longer the file of `st`.
 
     The rename is atomic; it has reached the disk when this returns, where the system can tell.
+    Once it has taken place, nothing is raised.
+
+    Returns
+    -------
+    os.stat_result
+        Of `path` as it is now.
+    str
+        What went wrong after the rename; empty where nothing did.
 
     Raises
     ------
     FileChangedError
         Another program has written to `path`, or replaced it, meanwhile.
+    UnclearError
+        The disk reports errors, and `path` may be the old file or the new one.
+    OSError
+        The rename failed; `path` is the old file.
     """
-    now = Path(path).lstat()
-    if not same_file(st, now):
+    if not same_file(st, Path(path).lstat()):
         raise FileChangedError(path, "another program changed it while it was being written")
-    Path(temp).replace(path)
-    # Some network file systems cannot flush a folder; the rename has happened all the same.
-    with contextlib.suppress(OSError):
-        _flush_folder(Path(path).parent)
+    now = Path(temp).lstat()
+    try:
+        Path(temp).replace(path)
+    except OSError as e:
+        # A network disk may report an error for what it has done.
+        try:
+            found = Path(path).lstat()
+        except OSError:
+            raise UnclearError(
+                path,
+                f"{reason(e)}, and whether it was written cannot be told",
+                "when the disk is well again, `earmark undo` finds out",
+            ) from e
+        if not same_file(now, found):
+            raise
+    return now, _flush_folder(Path(path).parent)
 
 
-def _flush_folder(folder: Path) -> None:
-    if os.name == "posix":
+def _flush_folder(folder: Path) -> str:
+    """What went wrong; empty where nothing did, or where folders cannot be flushed at all."""
+    if os.name != "posix":
+        return ""
+    try:
         fd = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
+    except OSError as e:
+        if e.errno in _NO_FLUSHING:
+            return ""
+        return f"a power cut might still lose what was written: {reason(e)}"
+    return ""
 
 
 def same_file(a: os.stat_result, b: os.stat_result) -> bool:

@@ -13,7 +13,7 @@ from earmark.genres import is_missing, parse
 from earmark.library import Plan, PlanItem
 from earmark.library.plan import WRITING, Action
 from earmark.models.bundle import Bundle
-from earmark.tags import Journal, Run
+from earmark.tags import ChangeState, Journal, Run
 from earmark.types import TagChange
 from earmark.web.faults import Refused, not_found, readable
 from earmark.web.jobs.store import ACTIVE, JobRow, Store
@@ -276,7 +276,7 @@ def mark_written(store: Store, plan_id: int, journal: Journal, run_note: str) ->
         if run.note == run_note:
             for change in journal.changes(run.run_id):
                 done.pop(change.path, None)
-                if change.state == "done":
+                if change.state is ChangeState.DONE:
                     done[change.path] = change.after
     sql = f"SELECT {_ITEM} FROM plan_items WHERE plan_id = ? AND choice = 'accepted'"
     rows = [_item(row) for row in store.query(sql, plan_id)]
@@ -291,7 +291,7 @@ def mark_written(store: Store, plan_id: int, journal: Journal, run_note: str) ->
 
 def mark_undone(store: Store, journal: Journal, run: Run) -> None:
     """Take over from the journal which files hold again what they held before."""
-    undone = {c.path for c in journal.changes(run.run_id) if c.state == "undone"}
+    undone = {c.path for c in journal.changes(run.run_id) if c.state is ChangeState.UNDONE}
     for row in store.query(f"SELECT {_PLAN} FROM plans"):
         plan = _plan(row)
         if note(plan.root, plan.plan_id) == run.note:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from earmark.errors import FileError, LibraryError
 from earmark.events import FileSkipped, Note, Progress, Workflow
 from earmark.library import Catalogue
-from earmark.tags import Change, Journal, Written, apply_change, undo_change
+from earmark.tags import Change, ChangeState, Journal, Written, apply_change, undo_change
 from earmark.types import TagChange
 
 C = TypeVar("C", TagChange, Change)
@@ -60,20 +60,24 @@ def apply_changes(
     Raises
     ------
     LibraryError
-        The journal cannot be written, or another run is writing. Files done so far stay done.
+        The journal cannot be written, or another run is writing. Files done so far stay done; it
+        says how they are taken back.
     """
     tally = _Tally(journal.new_run("tag", note))
-    yield from _each_file(
-        changes,
-        lambda change: apply_change(journal, tally.run_id, change, keep_mtime=keep_mtime),
-        "writing",
-        tally,
-    )
-    if not tally.interrupted:
-        journal.finish_run(tally.run_id)
-    journal.recover()
+    try:
+        yield from _each_file(
+            changes,
+            lambda change: apply_change(journal, tally.run_id, change, keep_mtime=keep_mtime),
+            "writing",
+            tally,
+        )
+        if not tally.interrupted:
+            journal.finish_run(tally.run_id)
+        journal.recover()
+        n_written = journal.run(tally.run_id).counts.get(ChangeState.DONE, 0)
+    except LibraryError as e:
+        yield from tally.stopped(e, journal, "written", "takes them back")
     yield from _refresh(lambda: nullcontext(catalogue), tally.written)
-    n_written = sum(change.state == "done" for change in journal.changes(tally.run_id))
     return replace(tally.report(), n_written=n_written)
 
 
@@ -88,18 +92,24 @@ def undo_run(
     Raises
     ------
     LibraryError
-        There is no such run or nothing to undo in it, or the journal cannot be written.
+        There is no such run or nothing to undo in it, or the journal cannot be written; it says how
+        to go on.
     """
     for change in journal.recover():
         yield Note(f"an earlier run was cut off at {change.path}: {change.state}")
     run = journal.run_to_undo(run_id)
     tally = _Tally(run.run_id)
     changes = journal.changes_to_undo(run.run_id)
-    yield from _each_file(changes, lambda change: undo_change(journal, change), "undoing", tally)
-    journal.recover()
-    journal.finish_undo(run.run_id)
+    try:
+        yield from _each_file(
+            changes, lambda change: undo_change(journal, change), "undoing", tally
+        )
+        journal.recover()
+        journal.finish_undo(run.run_id)
+        n_undone = len(changes) - len(journal.changes_to_undo(run.run_id))
+    except LibraryError as e:
+        yield from tally.stopped(e, journal, "restored", "goes on")
     yield from _refresh(open_catalogue, tally.written)
-    n_undone = len(changes) - len(journal.changes_to_undo(run.run_id))
     return replace(tally.report(), n_written=n_undone - tally.n_already)
 
 
@@ -111,9 +121,13 @@ def _each_file(
         with _interrupts_held() as interrupts:
             for n_done, change in enumerate(changes, start=1):
                 try:
-                    tally.add(change.path, work(change))
+                    written = work(change)
                 except FileError as e:
                     yield tally.skip(change.path, e)
+                else:
+                    tally.add(change.path, written)
+                    if written.remark:
+                        yield Note(f"{change.path}: {written.remark}")
                 yield Progress(stage, n_done, len(changes), change.path)
                 if interrupts and n_done < len(changes):
                     tally.interrupted = True
@@ -156,7 +170,8 @@ def _refresh(
     try:
         with open_catalogue() as catalogue:
             for path, now in written:
-                catalogue.refresh(path, now.size, now.mtime_ns, now.tags)
+                if now.tags is not None:
+                    catalogue.refresh(path, now.size, now.mtime_ns, now.tags)
     except LibraryError as e:
         yield Note(f"the catalogue could not be updated: {e}; the next scan will do it")
 
@@ -180,6 +195,23 @@ class _Tally:
     def skip(self, path: str, e: FileError) -> FileSkipped:
         self._skipped.append((path, e.explanation))
         return FileSkipped(path, e.explanation)
+
+    def stopped(
+        self, e: LibraryError, journal: Journal, done: str, command_does: str
+    ) -> Generator[Note, None, NoReturn]:
+        """The journal ends the run: say what becomes of the files that are done."""
+        paths = [path for path, written in self.written if written.changed]
+        if not paths:
+            raise e
+        many = "1 file was" if len(paths) == 1 else f"{len(paths)} files were"
+        command = journal.undo_command(self.run_id)
+        if command:
+            way_back = f"{many} {done} before; `{command}` {command_does}"
+        else:
+            way_back = f"{many} {done} before, which cannot be taken back"
+            for path in paths:
+                yield Note(f"{done}, and cannot be taken back: {path}")
+        raise LibraryError(e.reason, "; ".join(filter(None, (e.hint, way_back)))) from e
 
     def report(self) -> ApplyReport:
         n_written = len(self.written) - self.n_already

@@ -17,7 +17,7 @@ from earmark.library.scan import scan
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
 from earmark.session import Resources
-from earmark.tags import Journal
+from earmark.tags import ChangeState, Journal
 from earmark.training.request import LabelRequest
 from earmark.types import VoteConfig
 from earmark.web import plans
@@ -135,10 +135,12 @@ def _undo(store: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     with Journal(chore.data_dir) as journal:
         journal.recover()
         run = journal.run(run_id)
-        if not all(chore.root.holds(change.path) for change in journal.changes(run_id)):
+        changes = journal.changes(run_id)
+        # A damaged path leads nowhere; undo says so of it.
+        if not all(chore.root.holds(c.path) for c in changes if "path" not in c.damaged):
             raise LibraryError(f"run {run_id} has written outside of the library")
         # A job that was cut off has undone some of it, or all and has not said so.
-        n_before = run.counts.get("undone", 0) if chore.job.n_starts > 1 else 0
+        n_before = run.counts.get(ChangeState.UNDONE, 0) if chore.job.n_starts > 1 else 0
         if n_before and not journal.changes_to_undo(run_id):
             journal.finish_undo(run_id)
             report = ApplyReport(run_id, 0, 0, ())

@@ -16,7 +16,6 @@ from earmark.web.services import At, Hub
 routes = router("journal")
 
 _MOST_RUNS = 50
-_IN_FORCE = frozenset({"done", "unknown"})
 
 
 @routes.get("/journal/runs")
@@ -34,7 +33,7 @@ async def undo(run_id: Number, hub: At) -> Job:
     if found is None:
         raise not_found("such run in the libraries served")
     run, root = found
-    if not _IN_FORCE & set(run.counts):
+    if not run.can_undo:
         raise Refused(409, f"there is nothing to undo in run {run_id}")
     title = f"Undo run {run_id} in {root.name}"
     return shown(
@@ -60,7 +59,8 @@ def _run(hub: Hub, run_id: int) -> tuple[Run, Root] | None:
 
 def _root(hub: Hub, journal: Journal, run: Run) -> Root | None:
     """The one library that holds all files of a run; None where others are among them."""
-    paths = [change.path for change in journal.changes(run.run_id)]
+    changes = journal.changes(run.run_id)
+    paths = [change.path for change in changes if "path" not in change.damaged]
     root = hub.roots.around(paths[0]) if paths else None
     return root if root and all(map(root.holds, paths)) else None
 
@@ -73,6 +73,6 @@ def _shown(run: Run, root: Root) -> JournalRun:
         finished_at=run.finished,
         undone_at=run.undone,
         library_id=root.library_id,
-        counts=run.counts,
-        can_undo=bool(_IN_FORCE & set(run.counts)),
+        counts={str(state): n for state, n in run.counts.items()},
+        can_undo=run.can_undo,
     )
