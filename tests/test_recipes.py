@@ -36,8 +36,8 @@ class TestThoseThatComeWithEarmark:
         assert again == recipe
 
 
-def test_the_default_listens_as_bundles_do_by_default() -> None:
-    recipe = recipes.load(recipes.DEFAULT)
+def test_the_plain_network_listens_as_bundles_do_by_default() -> None:
+    recipe = recipes.load("cnn")
     assert recipe.listen == ListenConfig()
     assert recipe.kind == "network"
     assert recipe.tune["optimiser.lr"] == Range(5e-4, 8e-3, log=True)

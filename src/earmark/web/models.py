@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
@@ -13,18 +13,16 @@ from earmark.models.bundle import META_NAME, SUMS_NAME, Bundle
 from earmark.models.catalog import shipped_model
 from earmark.types import VoteConfig
 from earmark.web.faults import Refused, not_found
-from earmark.web.schemas.models import ModelCard, ModelSummary
+from earmark.web.schemas.models import ModelCard, ModelSource, ModelSummary
 from earmark.web.settings import WebSettings
-from earmark.web.store import Store
+from earmark.web.store import Store, finite
 
 _IN_USE = "model_id"
-
-Source = Literal["shipped", "given", "trained"]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    source: Source
+    source: ModelSource
     bundle: Bundle
 
 
@@ -40,7 +38,7 @@ class Models:
     def all(self) -> list[KnownModel]:
         """Those that can be used, each once."""
         given = self._settings.model.path
-        folders: list[tuple[Source, Path]] = [("trained", p) for p in self._trained()]
+        folders: list[tuple[ModelSource, Path]] = [("trained", p) for p in self._trained()]
         folders.insert(0, ("shipped", shipped_model()))
         if given.resolve() != shipped_model().resolve():
             folders.insert(0, ("given", given))
@@ -91,9 +89,9 @@ class Models:
         meta = known.bundle.meta
         return ModelCard(
             **_summary(known, in_use),
-            data={k: v for k, v in meta.data.items() if not k.endswith("learned")},
-            scores=dict(meta.scores),
-            training=dict(meta.training),
+            data=finite({k: v for k, v in meta.data.items() if not k.endswith("learned")}),
+            scores=finite(meta.scores),
+            training=finite(meta.training),
             listen=meta.listen.to_dict(),
             vote=meta.vote.to_dict(),
             temperature=meta.temperature,
@@ -155,7 +153,7 @@ def read_confusion(run_dir: Path) -> list[list[int]] | None:
 
 def _summary(known: KnownModel, in_use: Bundle) -> dict[str, Any]:
     bundle = known.bundle
-    scores = bundle.meta.scores
+    scores = finite(bundle.meta.scores)
     return {
         "model_id": bundle.model_id,
         "name": bundle.meta.name,

@@ -10,23 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from earmark.events import Workflow
     from earmark.session import Resources
+    from earmark.training.recipes.recipe import TrainingRecipe
     from earmark.training.request import TrainReport, TrainRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """Where a way to learn is, and what else than labelled music it can learn from.
+    """Where a way to learn is, what it needs, and what else than labelled music it learns from.
 
     Attributes
     ----------
     module : str
+    extra : str
+        What has to be installed for it.
+    libraries : tuple of str
+        What of that it needs, to be asked for without importing it.
+    takes : str
+        How long, and how much music, in words.
     unlabelled : bool
         Music without labels.
     not_music : bool
@@ -34,6 +42,9 @@ class Learner:
     """
 
     module: str
+    extra: str
+    libraries: tuple[str, ...]
+    takes: str
     unlabelled: bool = False
     not_music: bool = False
 
@@ -51,11 +62,37 @@ class Learner:
         return learn
 
 
+_HEAD = ("sklearn", "onnx")
+_NETWORK = (*_HEAD, "torch", "lightning_fabric", "matplotlib", "onnxscript")
+
 LEARNERS = {
-    "distilled": Learner("earmark.training.learners.distil", unlabelled=True, not_music=True),
-    "head": Learner("earmark.training.learners.head", not_music=True),
-    "network": Learner("earmark.training.learners.network"),
-    "summary": Learner("earmark.training.learners.summary"),
+    "distilled": Learner(
+        "earmark.training.learners.distil",
+        "head",
+        _HEAD,
+        "minutes to hours, and thousands of tracks, with genres or without",
+        unlabelled=True,
+        not_music=True,
+    ),
+    "head": Learner(
+        "earmark.training.learners.head",
+        "head",
+        _HEAD,
+        "seconds, good with few tracks",
+        not_music=True,
+    ),
+    "network": Learner(
+        "earmark.training.learners.network",
+        "train",
+        _NETWORK,
+        "minutes to hours, some hundred tracks of each genre",
+    ),
+    "summary": Learner(
+        "earmark.training.learners.summary",
+        "train",
+        (*_HEAD, "skl2onnx", "librosa"),
+        "minutes, some hundred tracks of each genre",
+    ),
 }
 """By kind of recipe."""
 
@@ -73,3 +110,20 @@ def find(kind: str) -> Learner:
             f"there is no recipe of kind {kind!r}", f"kinds are: {', '.join(LEARNERS)}"
         )
     return LEARNERS[kind]
+
+
+def lacking(recipe: TrainingRecipe) -> MissingExtraError | None:
+    """What has to be installed before anything is learned by a recipe; nothing heavy is imported.
+
+    Raises
+    ------
+    ConfigError
+        If there is no learner for it.
+    """
+    learner = find(recipe.kind)
+    second_teacher = recipe.kind == "distilled" and recipe.imitation.teacher
+    extra, libraries = learner.extra, learner.libraries
+    if second_teacher or recipe.vote.mode == "network":
+        extra, libraries = "train", (*libraries, "torch")
+    missing = (library for library in libraries if find_spec(library) is None)
+    return next((MissingExtraError(library, extra) for library in missing), None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from earmark.datasets.splitting import SplitRequest
-from earmark.errors import LibraryError
+from earmark.errors import BundleError, LibraryError
 from earmark.evaluation.scores import summarise
 from earmark.events import Workflow
 from earmark.library import Catalogue, TagMode
@@ -20,12 +20,12 @@ from earmark.session import Resources
 from earmark.tags import Journal
 from earmark.training.request import LabelRequest
 from earmark.types import VoteConfig
-from earmark.web import plans
+from earmark.web import plans, recipes
 from earmark.web.faults import readable
 from earmark.web.models import read_confusion, run_folder, trained_folder
 from earmark.web.roots import Root
 from earmark.web.store import JobRow, Store
-from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
+from earmark.workflows.apply import ApplyReport, apply_changes, settled, undo_run
 from earmark.workflows.evaluate import evaluate_bundle
 from earmark.workflows.plan import plan_tags
 
@@ -116,7 +116,7 @@ def _apply(store: Store, task: Task) -> Workflow[dict[str, Any]]:
     note = plans.note(task.root.path, plan_id)
     with Journal(task.data_dir) as journal, task.open_catalogue() as catalogue:
         # A run that was cut off has written some of it.
-        journal.recover()
+        yield from _settle(journal, task)
         before = plans.mark_written(store, plan_id, journal, note)
         due = [
             change
@@ -133,7 +133,7 @@ def _apply(store: Store, task: Task) -> Workflow[dict[str, Any]]:
 def _undo(store: Store, task: Task) -> Workflow[dict[str, Any]]:
     run_id = int(task.job.request["run_id"])
     with Journal(task.data_dir) as journal:
-        journal.recover()
+        yield from _settle(journal, task)
         run = journal.run(run_id)
         if not all(task.root.holds(change.path) for change in journal.changes(run_id)):
             raise LibraryError(f"run {run_id} has written outside of the library")
@@ -146,6 +146,13 @@ def _undo(store: Store, task: Task) -> Workflow[dict[str, Any]]:
             report = yield from undo_run(journal, task.open_catalogue, run_id)
         plans.mark_undone(store, journal, run)
     return _applied(task, report, n_before)
+
+
+def _settle(journal: Journal, task: Task) -> Workflow[None]:
+    """Settle what a crash has left; of files of the library, say what became of them."""
+    for change in journal.recover():
+        if task.root.holds(change.path):
+            yield settled(change, task.shown(change.path))
 
 
 def _applied(task: Task, report: ApplyReport, n_before: int = 0) -> dict[str, Any]:
@@ -163,13 +170,12 @@ def _applied(task: Task, report: ApplyReport, n_before: int = 0) -> dict[str, An
 
 
 def _train(_: Store, task: Task) -> Workflow[dict[str, Any]]:
-    from earmark.training import recipes
     from earmark.training.request import TrainRequest
+    from earmark.training.run_folder import check_replaced
     from earmark.training.train import train
 
     asked = task.job.request
-    changes = {} if asked["epochs"] is None else {"schedule.epochs": asked["epochs"]}
-    recipe = recipes.load(asked["recipe"]).replaced(changes, "request")
+    recipe = recipes.with_epochs(asked["recipe"], asked["epochs"])
     run_dir = run_folder(task.data_dir, asked["name"])
     request = TrainRequest(
         labels=_labels(task, asked["fingerprints"], recipe.seed),
@@ -179,6 +185,12 @@ def _train(_: Store, task: Task) -> Workflow[dict[str, Any]]:
         run_dir=run_dir,
         about=f"the library {task.root.name}",
     )
+    try:
+        check_replaced(request)
+    except BundleError as e:  # there was none when the job was asked for
+        raise LibraryError(
+            f"there is another model {asked['name']} by now", "choose another name"
+        ) from e
     with task.open_resources() as resources:
         report = yield from train(request, resources)
     return {

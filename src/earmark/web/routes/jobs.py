@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 from fastapi import Header, Query
 from fastapi.responses import StreamingResponse
 
-from earmark.errors import MissingExtraError
+from earmark.web import recipes
 from earmark.web.faults import readable
 from earmark.web.jobs.queue import Sent
 from earmark.web.routes import Number, refusals, router
-from earmark.web.routes.system import NEEDS
 from earmark.web.schemas.jobs import (
     EvaluateRequest,
     Job,
@@ -48,7 +46,7 @@ async def submit(wanted: JobRequest, services: ServicesDep) -> Job:
         what = "Plan" if isinstance(wanted, PlanRequest) else "Evaluate"
         title = f"{what} {root.name} by {request['model_name']}"
     elif isinstance(wanted, TrainRequest):
-        _require(wanted.recipe)
+        recipes.check(wanted.recipe, wanted.epochs)
         services.models.folder_for(wanted.name)
         title, alone = f"Train {wanted.name} on {root.name}", "name"
     else:
@@ -172,9 +170,3 @@ async def _with_model(services: Services, wanted: PlanRequest | EvaluateRequest)
         "model_path": str(bundle.path),
         "vote": vote,
     }
-
-
-def _require(recipe: str) -> None:
-    missing = [module for module in NEEDS[recipe] if find_spec(module) is None]
-    if missing:
-        raise MissingExtraError(missing[0], "head" if recipe == "head" else "train")

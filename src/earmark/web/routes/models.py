@@ -1,9 +1,10 @@
-"""Models: which there are, what they say of themselves, which one answers."""
+"""Models: which there are, which one answers, and the recipes that make new ones."""
 
 from __future__ import annotations
 
+from earmark.web import recipes as known_recipes
 from earmark.web.routes import Name, refusals, router
-from earmark.web.schemas.models import ModelCard, ModelList, ModelSummary, UseModel
+from earmark.web.schemas.models import ModelCard, ModelList, ModelSummary, RecipeList, UseModel
 from earmark.web.services import ServicesDep
 
 routes = router("models")
@@ -29,3 +30,9 @@ async def card(model_id: Name, services: ServicesDep) -> ModelCard:
     """What a model has learned from, and how good it is."""
     in_use = await services.model(None)
     return services.models.card(services.models.get(model_id), in_use)
+
+
+@routes.get("/recipes")
+def recipes() -> RecipeList:
+    """The ways to learn a library's genres."""
+    return RecipeList(recipes=known_recipes.summaries())

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from earmark.library.plan import WRITING
 from earmark.web import plans as stored_plans
 from earmark.web.faults import Refused, not_found, readable
 from earmark.web.plans import ItemRow, PlanRow
@@ -185,6 +186,7 @@ def _item(root: Root, row: ItemRow) -> PlanItem:
         proposed=list(item.genres),
         after=[readable(value) for value in item.after],
         action=item.action,
+        writes=item.action in WRITING,
         reason=readable(item.reason),
         confidence=item.confidence,
         agreement=item.agreement,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.util import find_spec
 
 from fastapi import Request, Response
 from starlette.datastructures import Headers
 
 from earmark import __version__
 from earmark.library import AUDIO_EXTENSIONS
+from earmark.web import recipes
 from earmark.web.auth import COOKIE, LIFETIME_S
 from earmark.web.faults import Refused
 from earmark.web.metrics import CONTENT_TYPE
@@ -18,12 +18,6 @@ from earmark.web.schemas.common import Health, Info, Limits, Token
 from earmark.web.services import ServicesDep
 
 routes = router("system")
-
-NEEDS = {
-    "head": ("sklearn", "onnx"),
-    "cnn": ("torch", "lightning_fabric", "sklearn", "matplotlib", "onnx", "onnxscript"),
-}
-"""Modules that training by each recipe takes."""
 
 _WRONG_TOKEN_S = 0.5
 
@@ -48,7 +42,7 @@ def info(services: ServicesDep) -> Info:
     return Info(
         version=__version__,
         allow_write=services.settings.allow_write,
-        can_train=[recipe for recipe, modules in NEEDS.items() if all(map(find_spec, modules))],
+        can_train=[recipe.name for recipe in recipes.summaries() if not recipe.missing_extra],
         limits=Limits(
             max_files=bounds.max_files,
             max_upload_bytes=bounds.max_upload_bytes,

@@ -27,6 +27,7 @@ class PlanItem(Wire):
     action: Literal["fill", "overwrite", "append", "keep", "unknown", "error"] = Field(
         description="The first three write."
     )
+    writes: bool = Field(description="Whether a genre would be written: by its action.")
     reason: str = Field(description="Why nothing is to be written; empty where something is.")
     confidence: Share
     agreement: Share
