@@ -121,7 +121,7 @@ def test_a_networks_curves_are_drawn_while_it_learns(open_page: Any, server: str
     page = open_page(server, path="#/train")
     scanned(page)
     page.get_by_label("Fewest tracks of a genre").fill("6")
-    page.get_by_label(re.compile("A network of its own")).check()
+    page.get_by_label("Recipe").select_option("cnn")
     page.get_by_label("Epochs, at most").fill("2")
     page.get_by_label("Name of the model").fill("network")
     page.get_by_role("button", name="Start training").click()
