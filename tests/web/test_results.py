@@ -68,6 +68,37 @@ def test_files_of_a_library(server: Server) -> None:
     assert [check(result)["path"] for result in nothing.json()["results"]] == paths[1:]
 
 
+def test_items_of_a_plan(server: Server, music: Path) -> None:
+    broken = music / "Cee" / "First" / "03.mp3"
+    broken.write_bytes(b"no music" * 99)
+    wanted = {"kind": "plan", "library_id": "my-music"}
+    plan_id = server.job(wanted)["result"]["plan_id"]
+    broken.unlink()
+    page = server.client.get(f"/plans/{plan_id}/albums", params={"show": "all"}).json()
+    items = {item["path"]: item for album in page["albums"] for item in album["items"]}
+    assert len(items) == 7
+    for path, item in items.items():
+        result = item["result"]
+        if item["action"] == "error":
+            assert result == Result(path, error=item["reason"]).to_dict()
+        elif path.startswith("Bob"):  # has its genre, so that nobody has listened
+            assert result is None or result["path"] == path
+        else:
+            (answer,) = server.client.post(
+                "/libraries/my-music/classify", json={"paths": [path]}
+            ).json()["results"]
+            assert result == answer["result"]
+            assert list(result) == KEYS
+            assert result["confidence"] == pytest.approx(item["confidence"], abs=1e-6)
+            assert item["writes"] == (result["genre"] is not None)
+    path, item = next((p, i) for p, i in items.items() if p.startswith("Ann"))
+    changed = server.client.patch(
+        f"/plans/{plan_id}/items/{item['item_id']}", json={"genres": ["Polka"]}
+    ).json()
+    assert (changed["proposed"], changed["writes"]) == (["Polka"], True)
+    assert changed["result"] == item["result"]
+
+
 def test_what_has_a_successor_is_marked_as_deprecated(server: Server) -> None:
     schemas = server.client.get("/openapi.json").json()["components"]["schemas"]
     assert list(schemas["TrackResult"]["properties"]) == KEYS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 from fastapi import Query
@@ -9,6 +10,7 @@ from fastapi import Query
 from earmark.library.plan import WRITING
 from earmark.web import plans as stored_plans
 from earmark.web.faults import Refused, not_found, readable
+from earmark.web.plan_results import ResultOf, results
 from earmark.web.plans import ItemRow, PlanRow
 from earmark.web.roots import Root
 from earmark.web.routes import PREFIX, Index, Number, refusals, router
@@ -79,7 +81,7 @@ async def albums(
     """A page of albums with those of their items that are shown."""
 
     def read(store: Store) -> AlbumPage:
-        _, root = _find(services, store, plan_id)
+        row, root = _find(services, store, plan_id)
         n_albums, found = stored_plans.albums(
             store, plan_id, show, min_confidence, max_confidence, offset, limit
         )
@@ -87,7 +89,7 @@ async def albums(
             plan_id=plan_id,
             offset=offset,
             n_albums=n_albums,
-            albums=[_album(root, album_id, heading, rows) for album_id, heading, rows in found],
+            albums=_albums(services, store, row, root, found),
         )
 
     return await services.jobs.stored(read)
@@ -101,7 +103,9 @@ async def change(
 
     def write(store: Store) -> PlanItem:
         row, root = _find(services, store, plan_id)
-        return _item(root, stored_plans.change_item(store, row, item_id, wanted))
+        changed = stored_plans.change_item(store, row, item_id, wanted)
+        with results(services.settings.catalogue, store, row) as result_of:
+            return _item(root, changed, result_of)
 
     return await services.jobs.stored(write)
 
@@ -159,27 +163,40 @@ def _summary(services: Services, store: Store, row: PlanRow) -> PlanSummary:
     )
 
 
-def _album(root: Root, album_id: int, heading: str, rows: list[ItemRow]) -> PlanAlbum:
+def _albums(
+    services: Services,
+    store: Store,
+    row: PlanRow,
+    root: Root,
+    found: list[tuple[int, str, list[ItemRow]]],
+) -> list[PlanAlbum]:
+    with results(services.settings.catalogue, store, row) as result_of:
+        return [_album(root, *album, result_of) for album in found]
+
+
+def _album(
+    root: Root, album_id: int, heading: str, rows: list[ItemRow], result_of: ResultOf
+) -> PlanAlbum:
     first = rows[0].item
     file_id = root.file_id(first.path)
-    is_file = heading == first.path.rpartition("/")[0]
+    is_file = heading == os.path.dirname(first.path)  # noqa: PTH120 - text as the system has it
     return PlanAlbum(
         album_id=album_id,
         heading=root.shown(heading) if is_file else readable(heading),
         artist=readable(first.artist),
         album=readable(first.album),
         cover_url=f"{PREFIX}/libraries/{root.library_id}/files/{file_id}/cover",
-        items=[_item(root, row) for row in rows],
+        items=[_item(root, row, result_of) for row in rows],
     )
 
 
-def _item(root: Root, row: ItemRow) -> PlanItem:
+def _item(root: Root, row: ItemRow, result_of: ResultOf) -> PlanItem:
     item = row.item
-    file_id = root.file_id(item.path)
+    file_id, shown = root.file_id(item.path), root.shown(item.path)
     return PlanItem(
         item_id=row.item_id,
         file_id=file_id,
-        path=root.shown(item.path),
+        path=shown,
         artist=readable(item.artist),
         title=readable(item.title),
         before=[readable(value) for value in item.before],
@@ -195,4 +212,5 @@ def _item(root: Root, row: ItemRow) -> PlanItem:
         choice=row.choice,  # type: ignore[arg-type]
         written=row.written,
         media=media(root, file_id, item.path),
+        result=result_of(item, shown),
     )
