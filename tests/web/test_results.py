@@ -29,6 +29,7 @@ def check(answer: dict[str, Any]) -> dict[str, Any]:
     assert {row["genre"]: row["p"] for row in answer["proba"]} == result["proba"]
     assert len(answer["slices"]) == result["slices"]
     assert (answer["error"] or {"message": None})["message"] == result["error"]
+    assert (answer["error"] or {"hint": ""})["hint"] == answer["hint"]
     shares = list(result["proba"].values())
     assert shares == sorted(shares, reverse=True)
     return result
@@ -50,6 +51,7 @@ def test_uploads(server: Server, tmp_path: Path, music: Path) -> None:
         assert results["good.flac"][key] == expected[key]
     for key in ("confidence", "agreement", "proba"):
         assert results["good.flac"][key] == pytest.approx(expected[key], abs=1e-5)
+    assert [bool(answer["hint"]) for answer in answers] == [False, False, False, True]
     for name in ("silent.wav", "broken.mp3"):
         assert results[name]["error"]
         assert results[name] == Result(name, error=results[name]["error"]).to_dict()

@@ -1,7 +1,7 @@
 // Files on their way to the server and what it heard. Kept outside the view, so that a look at
 // another view loses nothing.
 import { signal } from "@preact/signals";
-import { explain, Refused, remove, upload } from "./api";
+import { explain, fileFault, Refused, remove, upload } from "./api";
 import { info } from "./store";
 import { bytes } from "./text";
 import type { AnsweringModel, Classified, TrackAnswer } from "./types";
@@ -68,7 +68,7 @@ async function next(): Promise<void> {
   try {
     const { model, results } = await send(entry);
     const track = results[0] as TrackAnswer;
-    const why = track.result.error ?? "";
+    const why = fileFault(track);
     if (has(entry.id)) change(entry.id, { state: why ? "failed" : "done", track, model, error: why });
     else drop(track);
   } catch (error) {

@@ -50,6 +50,7 @@ export interface TrackResult {
 
 export interface TrackAnswer {
   result: TrackResult;
+  hint: string;
   file_id: string | null;
   mixture: GenreShare[];
   slices: SliceVote[];

@@ -119,6 +119,7 @@ def _answer(
     shown = track_result(result)
     return TrackAnswer(
         result=shown,
+        hint=fault.hint if fault else "",
         file_id=file_id,
         mixture=list(mixture),
         slices=list(slices),

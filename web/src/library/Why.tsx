@@ -1,6 +1,6 @@
 // Why a track of the library has been given its genre: the same answer as a song dropped in gets.
 import { useEffect, useState } from "preact/hooks";
-import { explain, post } from "../api";
+import { explain, fileFault, post } from "../api";
 import { Dialog } from "../components/Dialog";
 import { Answer } from "../components/Result";
 import type { Classified } from "../types";
@@ -21,7 +21,7 @@ export function Why({ libraryId, path, name, onClose }: Props) {
     <Dialog title={name} onClose={onClose}>
       {why && <p class="note bad" role="alert">{why}</p>}
       {!track && !why && <p class="soft" role="status">Listening…</p>}
-      {track?.result.error && <p class="note bad">{track.result.error}</p>}
+      {track?.result.error && <p class="note bad">{fileFault(track)}</p>}
       {answer && track && !track.result.error && <Answer name={name} track={track} model={answer.model} />}
     </Dialog>
   );

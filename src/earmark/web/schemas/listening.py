@@ -60,6 +60,7 @@ class TrackAnswer(Wire):
     """
 
     result: TrackResult
+    hint: str = Field(description="What to do about `result.error`; empty where nothing can be.")
     file_id: str | None = Field(description="The file's name in URLs of its library.")
     mixture: list[GenreShare] = Field(
         description="Shares of the track by its slices' votes where it has more than one style"
@@ -72,7 +73,7 @@ class TrackAnswer(Wire):
     name: str = Field(description="See `result.path`.", deprecated=True)
     genre: str | None = Field(description="See `result.genre`.", deprecated=True)
     reason: str | None = Field(description="See `result.rejected`.", deprecated=True)
-    error: Fault | None = Field(description="See `result.error`.", deprecated=True)
+    error: Fault | None = Field(description="See `result.error` and `hint`.", deprecated=True)
     confidence: Share | None = Field(description="See `result.confidence`.", deprecated=True)
     agreement: Share | None = Field(description="See `result.agreement`.", deprecated=True)
     proba: list[GenreShare] = Field(description="See `result.proba`.", deprecated=True)
