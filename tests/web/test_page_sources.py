@@ -14,9 +14,8 @@ from earmark.models import bundle
 from earmark.models.catalog import shipped_model
 from earmark.web.app import create_app
 from earmark.web.settings import WebSettings
+from tests.web.pagetypes import TYPES, WEB, interfaces
 
-WEB = Path(__file__).parents[2] / "web"
-TYPES = (WEB / "src" / "types.ts").read_text(encoding="utf-8")
 # What the API describes as any object: it depends on the kind of a job, or on the model.
 OF_THE_PAGE_ALONE = {"Skipped", "Epoch", "Counts", "ScoreSummary", "TrainResult", "WriteResult"}
 
@@ -27,16 +26,6 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     model = bundle.load(shipped_model())
     settings = WebSettings(tmp_path_factory.mktemp("home"), model, model.meta.vote)
     return create_app(settings).openapi()
-
-
-def interfaces() -> dict[str, set[str]]:
-    """Fields of each interface of the page, its own and inherited ones."""
-    found: dict[str, set[str]] = {}
-    pattern = r"export interface (\w+)(?: extends (\w+))? \{(.*?)\}(?:\n\n|\n(?=export)|$)"
-    for name, base, body in re.findall(pattern, TYPES, re.S):
-        own = set(re.findall(r"(?:^|;|\n)\s*(\w+)\??:", body))
-        found[name] = own | found.get(base, set())
-    return found
 
 
 def test_all_interfaces_are_found() -> None:
