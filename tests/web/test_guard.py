@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from earmark.errors import ConfigError
-from earmark.web.auth import COOKIE, LIFETIME_S, Sessions
+from earmark.web.auth import COOKIE, LIFETIME_S, Auth
 from earmark.web.settings import choose_token, is_loopback
 from tests.web.servers import Server, serving
 
@@ -148,15 +148,15 @@ def test_a_token_is_asked_for_where_one_was_given(tmp_path: Path) -> None:
 
 
 def test_cookies_end_and_cannot_be_made_up() -> None:
-    sessions = Sessions(TOKEN)
+    auth = Auth(TOKEN)
 
-    def signed_in(cookie: str, by: Sessions = sessions) -> bool:
+    def signed_in(cookie: str, by: Auth = auth) -> bool:
         return by.is_signed_in(Headers({"cookie": f"a=b; {COOKIE}={cookie}"}))
 
-    cookie = sessions.new_cookie()
+    cookie = auth.new_cookie()
     assert signed_in(cookie)
-    assert not signed_in(cookie, Sessions(TOKEN + "x"))
-    assert not signed_in(sessions.new_cookie(now=-LIFETIME_S))
+    assert not signed_in(cookie, Auth(TOKEN + "x"))
+    assert not signed_in(auth.new_cookie(now=-LIFETIME_S))
     ends, _, signature = cookie.partition(".")
     for wrong in (f"{int(ends) + 1}.{signature}", f"{ends}.", f".{signature}", "", ".", "x.y"):
         assert not signed_in(wrong)

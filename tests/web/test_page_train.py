@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from earmark.training import recipes
 from tests.audiofiles import Kind, synth, write
 from tests.web.browser import serving
 
@@ -115,13 +116,31 @@ def test_genres_not_ticked_are_not_learned(open_page: Any, server: str) -> None:
     assert page.get_by_role("button", name="Start training").is_disabled()
 
 
+def test_recipes_are_those_that_the_server_has(open_page: Any, server: str) -> None:
+    page = open_page(server, path="#/train")
+    scanned(page)
+    choice = page.get_by_label("Recipe")
+    assert choice.input_value() == recipes.DEFAULT == "head"
+    offered = choice.locator("option").evaluate_all("(all) => all.map((one) => one.value)")
+    assert offered[0] == "head"
+    assert sorted(offered) == recipes.names()
+    page.get_by_text(recipes.load("head").description).wait_for()
+    assert page.get_by_label("Epochs, at most").count() == 0
+    usable = choice.locator("option:not([disabled])")
+    if usable.filter(has_text="slices-2016").count():
+        choice.select_option("slices-2016")
+        page.get_by_text(recipes.load("slices-2016").description).wait_for()
+        epochs = recipes.load("slices-2016").schedule.epochs
+        assert page.get_by_label("Epochs, at most").input_value() == str(epochs)
+
+
 @pytest.mark.slow
 def test_a_networks_curves_are_drawn_while_it_learns(open_page: Any, server: str) -> None:
     pytest.importorskip("torch", reason="needs earmark[train]")
     page = open_page(server, path="#/train")
     scanned(page)
     page.get_by_label("Fewest tracks of a genre").fill("6")
-    page.get_by_label(re.compile("A network of its own")).check()
+    page.get_by_label("Recipe").select_option("cnn")
     page.get_by_label("Epochs, at most").fill("2")
     page.get_by_label("Name of the model").fill("network")
     page.get_by_role("button", name="Start training").click()

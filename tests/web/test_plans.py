@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from earmark.tags import read_tags
+from tests.web.pagetypes import interfaces
 from tests.web.servers import Server, serving
 
 
@@ -88,6 +89,7 @@ def test_review_apply_undo(server: Server, plan_id: int, music: Path) -> None:
     assert {busy.status_code, twice.status_code} == {409}
     result = server.wait(job["job_id"])["result"]
     assert (result["n_written"], result["n_skipped"]) == (3, 0)
+    assert interfaces()["WriteResult"] <= set(result)
     assert read_tags(str(music / "Ann/First/01.mp3")).genres == ("Polka", "Waltz")
     assert read_tags(str(music / "Ann/First/02.flac")).genres == ()
     assert read_tags(str(music / "Bob/First/01.mp3")).genres == ("Free Jazz",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ def lib(tmp_path: Path) -> Path:
     (lib / "to-hidden.mp3").symlink_to(lib / "a" / "._hidden.mp3")
     (lib / "loop.mp3").symlink_to(lib / "loop.mp3")
     (lib / "folder.mp3").mkdir()
-    os.mkfifo(lib / "pipe.mp3")
+    if sys.platform != "win32":
+        os.mkfifo(lib / "pipe.mp3")
     return lib
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.audiofiles import synth, write
+from tests.web.pagetypes import interfaces
 from tests.web.servers import Server, serving
 
 pytest.importorskip("sklearn", reason="needs earmark[head]")
@@ -64,6 +65,7 @@ def test_train_look_use(trained: Server, tmp_path: Path) -> None:
     }  # fmt: skip
     job = trained.job(wanted)
     result = job["result"]
+    assert interfaces()["TrainResult"] <= set(result)
     assert result["labels"] == ["Hiss", "Hum"]
     assert 0 <= result["scores"]["accuracy"] <= 1
     n_test = result["scores"]["n_tracks"]

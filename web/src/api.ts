@@ -1,6 +1,6 @@
 // Requests to the server. Addresses are relative to the page, so that a proxy may put both below a
 // path of its own.
-import type { Fault } from "./types";
+import type { Fault, TrackAnswer } from "./types";
 
 export class Refused extends Error {
   constructor(readonly status: number, readonly fault: Fault) {
@@ -34,9 +34,14 @@ export function faultOf(status: number, text: string): Fault {
 }
 
 /** What went wrong and what to do, as one line. */
-export function inWords({ message, hint }: Fault): string {
+export function inWords({ message, hint }: Pick<Fault, "message" | "hint">): string {
   if (!hint) return message;
   return /[.!?]$/.test(message) ? `${message} ${hint}` : `${message}: ${hint}`;
+}
+
+/** The same of a file; empty where nothing is wrong with it. */
+export function fileFault({ result, hint }: TrackAnswer): string {
+  return result.error ? inWords({ message: result.error, hint }) : "";
 }
 
 /** Text for a person of anything that was thrown. */

@@ -16,7 +16,7 @@ export interface Watched {
 const NOTHING: Watched = { job: null, progress: null, skipped: [], notes: [], epochs: [], error: null };
 
 export function isOver(job: Job | null): boolean {
-  return job !== null && ["done", "failed", "cancelled"].includes(job.state);
+  return job !== null && job.finished_at !== null;
 }
 
 /** Follow a job to its end. Each event comes once, however often the connection is taken up anew. */

@@ -1,10 +1,10 @@
 // Files on their way to the server and what it heard. Kept outside the view, so that a look at
 // another view loses nothing.
 import { signal } from "@preact/signals";
-import { explain, inWords, Refused, remove, upload } from "./api";
+import { explain, fileFault, Refused, remove, upload } from "./api";
 import { info } from "./store";
 import { bytes } from "./text";
-import type { Answering, Classified, Listened } from "./types";
+import type { AnsweringModel, Classified, TrackAnswer } from "./types";
 
 export type EntryState = "waiting" | "sending" | "listening" | "done" | "failed";
 
@@ -15,8 +15,8 @@ export interface Entry {
   state: EntryState;
   /** Share of the file that has gone to the server. */
   sent: number;
-  result: Listened | null;
-  model: Answering | null;
+  track: TrackAnswer | null;
+  model: AnsweringModel | null;
   error: string;
 }
 
@@ -52,7 +52,7 @@ export function add(files: readonly File[]): void {
       ? `The file has ${bytes(file.size)}; this server takes up to ${bytes(limit)}.`
       : file.size === 0 ? "The file is empty." : "";
     return {
-      id: nextId++, name: file.name, file, state: error ? "failed" : "waiting", sent: 0, result: null,
+      id: nextId++, name: file.name, file, state: error ? "failed" : "waiting", sent: 0, track: null,
       model: null, error,
     };
   });
@@ -67,10 +67,10 @@ async function next(): Promise<void> {
   underWay.set(entry.id, () => undefined);
   try {
     const { model, results } = await send(entry);
-    const result = results[0] as Listened;
-    const why = result.error ? inWords(result.error) : "";
-    if (has(entry.id)) change(entry.id, { state: why ? "failed" : "done", result, model, error: why });
-    else drop(result);
+    const track = results[0] as TrackAnswer;
+    const why = fileFault(track);
+    if (has(entry.id)) change(entry.id, { state: why ? "failed" : "done", track, model, error: why });
+    else drop(track);
   } catch (error) {
     change(entry.id, { state: "failed", error: explain(error) });
   } finally {
@@ -106,8 +106,8 @@ async function send(entry: Entry): Promise<Classified> {
 }
 
 /** The server removes what it keeps after a while; nobody needs to wait for that, or hear of it. */
-function drop(result: Listened | null): void {
-  const upload_id = result?.media?.upload_id;
+function drop(track: TrackAnswer | null): void {
+  const upload_id = track?.media?.upload_id;
   if (upload_id) remove(`uploads/${upload_id}`).catch(() => undefined);
 }
 
@@ -116,7 +116,7 @@ export function forget(id: number): void {
   entries.value = entries.value.filter((known) => known.id !== id);
   if (selected.value === id) selected.value = entries.value[0]?.id ?? null;
   underWay.get(id)?.();
-  drop(entry?.result ?? null);
+  drop(entry?.track ?? null);
 }
 
 export function forgetAll(): void {

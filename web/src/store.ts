@@ -1,10 +1,11 @@
 // What all views share.
 import { signal } from "@preact/signals";
 import { get } from "./api";
-import type { Info, Library, ModelSummary } from "./types";
+import type { Info, Library, ModelSummary, RecipeSummary } from "./types";
 
 export const info = signal<Info | null>(null);
 export const models = signal<ModelSummary[]>([]);
+export const recipes = signal<RecipeSummary[]>([]);
 export const libraries = signal<Library[]>([]);
 
 /** Said by a screen reader, and shown for a while. */
@@ -25,6 +26,10 @@ export async function loadLibraries(): Promise<void> {
   libraries.value = (await get<{ libraries: Library[] }>("libraries")).libraries;
 }
 
+async function loadRecipes(): Promise<void> {
+  recipes.value = (await get<{ recipes: RecipeSummary[] }>("recipes")).recipes;
+}
+
 export async function loadAll(): Promise<void> {
-  [info.value] = await Promise.all([get<Info>("info"), loadModels(), loadLibraries()]);
+  [info.value] = await Promise.all([get<Info>("info"), loadModels(), loadRecipes(), loadLibraries()]);
 }

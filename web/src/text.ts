@@ -1,5 +1,5 @@
 // How numbers, times and names are written.
-import type { Counts } from "./types";
+import type { Counts, GenreShare } from "./types";
 
 export function percent(share: number, digits = 0): string {
   return `${(100 * share).toFixed(digits)}%`;
@@ -19,6 +19,11 @@ export function count(n: number, one: string, many = `${one}s`): string {
 /** How many artists tracks are by; models made by an earlier version count unknown ones too. */
 export function artists({ n_artists, n_groups }: Counts): number {
   return n_artists ?? n_groups ?? 0;
+}
+
+/** Genres by how likely they are. */
+export function ranked(proba: Readonly<Record<string, number>>): GenreShare[] {
+  return Object.entries(proba).map(([genre, p]) => ({ genre, p })).sort((a, b) => b.p - a.p);
 }
 
 export function bytes(n: number): string {

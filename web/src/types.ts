@@ -11,12 +11,9 @@ export interface Limits {
   kept_s: number;
 }
 
-export type Recipe = "head" | "cnn";
-
 export interface Info {
   version: string;
   allow_write: boolean;
-  can_train: Recipe[];
   limits: Limits;
   formats: string[];
   n_workers: number;
@@ -39,23 +36,30 @@ export interface Media {
   upload_id: string | null;
 }
 
-export interface Listened {
-  name: string;
-  file_id: string | null;
+/** What `earmark classify --json` says of a track too. */
+export interface TrackResult {
+  path: string;
   genre: string | null;
-  reason: string | null;
-  error: Fault | null;
   confidence: number | null;
   agreement: number | null;
-  proba: GenreShare[];
+  proba: Record<string, number>;
+  slices: number;
+  rejected: string | null;
+  error: string | null;
+}
+
+export interface TrackAnswer {
+  result: TrackResult;
+  hint: string;
+  file_id: string | null;
   mixture: GenreShare[];
   slices: SliceVote[];
   duration_s: number | null;
   media: Media | null;
 }
 
-export interface Answering { model_id: string; name: string; labels: string[] }
-export interface Classified { model: Answering; results: Listened[] }
+export interface AnsweringModel { model_id: string; name: string; labels: string[] }
+export interface Classified { model: AnsweringModel; results: TrackAnswer[] }
 
 export interface Overview {
   duration_s: number;
@@ -67,13 +71,15 @@ export interface Overview {
   spectrogram_url: string;
 }
 
+export type ModelSource = "shipped" | "given" | "trained";
+
 export interface ModelSummary {
   model_id: string;
   name: string;
   labels: string[];
   created: string;
   licence: string;
-  source: string;
+  source: ModelSource;
   in_use: boolean;
   accuracy: number | null;
   accuracy_interval_95: (number | null)[] | null;
@@ -84,6 +90,16 @@ export interface ModelCard extends ModelSummary {
   scores: Record<string, unknown>;
   training: Record<string, unknown>;
   confusion: number[][] | null;
+}
+
+export interface RecipeSummary {
+  name: string;
+  kind: string;
+  description: string;
+  takes: string;
+  default: boolean;
+  epochs: number | null;
+  missing_extra: string | null;
 }
 
 export interface Library {
@@ -167,7 +183,7 @@ export interface TrainResult {
   scores: ScoreSummary;
   labels: string[];
   confusion: number[][] | null;
-  interrupted: boolean;
+  stopped_early: boolean;
 }
 
 export interface WriteResult {
@@ -182,6 +198,13 @@ export type TagMode = "fill" | "overwrite" | "append";
 export type Choice = "open" | "accepted" | "rejected";
 export type Show = "proposed" | "unknown" | "error" | "keep" | "all";
 
+/** Which items of a plan a choice is for: those for which all that is given is true. */
+export type Selection = { choice: Choice } & Partial<{
+  album_ids: number[]; item_ids: number[]; min_confidence: number; max_confidence: number; genre: string;
+}>;
+
+export type Action = TagMode | "keep" | "unknown" | "error";
+
 export interface PlanItem {
   item_id: number;
   file_id: string;
@@ -191,7 +214,8 @@ export interface PlanItem {
   before: string[];
   proposed: string[];
   after: string[];
-  action: TagMode | "keep" | "unknown" | "error";
+  action: Action;
+  writes: boolean;
   reason: string;
   confidence: number;
   agreement: number;

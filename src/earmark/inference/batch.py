@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from earmark.audio import audio_id
-from earmark.errors import BundleError, FileError
+from earmark.errors import FileError
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.features.listen import listen
 from earmark.features.store import FeatureStore, stored_ids
+from earmark.inference.prediction import (
+    Prediction,
+    load_classifier,
+    predict,
+    remember_prediction,
+)
 from earmark.library import Catalogue, Found, walk
 from earmark.library.passed_over import Kind
 from earmark.library.scan import say_passed_over
@@ -28,7 +33,7 @@ from earmark.models.embeddings import EmbeddingStore, TrackEmbeddings, embed, em
 from earmark.models.runtime import Classifier
 from earmark.pool import Workers
 from earmark.session import Resources
-from earmark.types import ExcerptConfig, ListenConfig, SliceProbs, Slices
+from earmark.types import ExcerptConfig, ListenConfig, Slices
 
 _FLUSH_EVERY = 64
 
@@ -39,14 +44,6 @@ _classifier: Classifier | None = None
 _catalogue: Catalogue | None = None
 _config = ListenConfig()
 _known: set[str] = set()
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model says of the slices of a recording."""
-
-    audio_id: str
-    probs: SliceProbs
 
 
 # --- predictions ----------------------------------------------------------------------------------
@@ -101,12 +98,9 @@ def predictions(
         if isinstance(outcome, FileError):
             yield path, outcome
             continue
-        name, probs, is_news = outcome
         if catalogue is not None:
-            if is_news:
-                catalogue.put_slice_probs(name, bundle.model_id, probs)
-            catalogue.set_audio_id(path, name)
-        yield path, Prediction(name, probs)
+            remember_prediction(catalogue, path, outcome, bundle.model_id)
+        yield path, outcome
 
 
 def predict_files(
@@ -131,23 +125,13 @@ def predict_files(
 
 def _start_predicting(bundle_path: Path, model_id: str, catalogue_path: Path | None) -> None:
     global _classifier, _catalogue
-    bundle = bundles.load(bundle_path)
-    if bundle.model_id != model_id:
-        raise BundleError(f"the model in {bundle_path} has been replaced", "run it again")
-    _classifier = Classifier(bundle)
+    _classifier = load_classifier(bundle_path, model_id)
     _catalogue = None if catalogue_path is None else Catalogue.open(catalogue_path, read_only=True)
 
 
-def _predict(path: str) -> tuple[str, SliceProbs, bool]:
-    """audio_id, slice probabilities, and whether they are news to the catalogue."""
+def _predict(path: str) -> Prediction:
     assert _classifier is not None
-    name = audio_id(path)
-    if _catalogue is not None:
-        known = _catalogue.slice_probs(name, _classifier.bundle.model_id)
-        if known is not None:
-            return name, known, False
-    slices = listen(path, _classifier.bundle.meta.listen, name)
-    return name, _classifier.slice_probs(slices), True
+    return predict(path, _classifier, _catalogue)
 
 
 # --- stores ---------------------------------------------------------------------------------------

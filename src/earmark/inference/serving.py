@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from earmark.audio import audio_id, probe, read_excerpts
-from earmark.errors import AudioError, BundleError
-from earmark.features.listen import slices_of
+from earmark.audio import probe
+from earmark.errors import AudioError
+from earmark.inference.prediction import Prediction, load_classifier, predict
 from earmark.library import Catalogue
 from earmark.models import bundle as bundles
 from earmark.models.runtime import Classifier
-from earmark.types import FloatArray, SliceProbs
+from earmark.types import FloatArray
 
 # A slice that is less sure of its first choice says nothing of a track's styles; a style of a
 # smaller share of the slices is an accident.
@@ -28,34 +28,37 @@ _classifiers: OrderedDict[tuple[Path, str], Classifier] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What a model said about a file.
+class Served:
+    """A prediction with what else a server tells of the file.
 
     Attributes
     ----------
-    probs : SliceProbs
+    prediction : Prediction
     duration_s : float or None
         As the file claims; None where it does not.
-    audio_id : str
-        Empty where no catalogue was asked.
-    is_news : bool
-        Whether the catalogue did not know it.
     """
 
-    probs: SliceProbs
+    prediction: Prediction
     duration_s: float | None
-    audio_id: str
-    is_news: bool
 
 
-def hear(
+def serve_prediction(
     path: str,
     bundle_path: Path,
     model_id: str,
     catalogue_path: Path | None,
     max_duration_s: float,
-) -> Heard:
-    """Slice probabilities of a file, remembered by the catalogue or heard now.
+) -> Served:
+    """A model's prediction for a file, remembered by the catalogue or heard now.
+
+    Parameters
+    ----------
+    path : str
+    bundle_path : Path
+    model_id : str
+    catalogue_path : Path or None
+        None: nothing is remembered, and the file is not hashed for it.
+    max_duration_s : float
 
     Raises
     ------
@@ -72,24 +75,17 @@ def hear(
             "cut it, or use the command line",
         )
     classifier = _classifier(bundle_path, model_id)
-    name = ""
-    if catalogue_path is not None:
-        name = audio_id(path)
-        with Catalogue.open(catalogue_path, read_only=True) as catalogue:
-            known = catalogue.slice_probs(name, model_id)
-        if known is not None:
-            return Heard(known, duration_s, name, is_news=False)
-    listen = classifier.bundle.meta.listen
-    excerpts = read_excerpts(path, listen.excerpts, listen.features.sr)
-    probs = classifier.slice_probs(slices_of(excerpts, listen, name))
-    return Heard(probs, duration_s, name, is_news=True)
+    if catalogue_path is None:
+        return Served(predict(path, classifier, name=""), duration_s)
+    with Catalogue.open(catalogue_path, read_only=True) as catalogue:
+        return Served(predict(path, classifier, catalogue), duration_s)
 
 
-def get_ready(_: str, bundle_path: Path) -> str:
+def warm_up(_: str, bundle_path: Path) -> str:
     """Import what listening takes, and load a model, before the first file comes; its model_id."""
-    bundle = bundles.load(bundle_path)
-    _classifier(bundle_path, bundle.model_id)
-    return bundle.model_id
+    model_id = bundles.load(bundle_path).model_id
+    _classifier(bundle_path, model_id)
+    return model_id
 
 
 def mixture(proba: FloatArray, labels: Sequence[str]) -> dict[str, float]:
@@ -116,10 +112,7 @@ def mixture(proba: FloatArray, labels: Sequence[str]) -> dict[str, float]:
 def _classifier(bundle_path: Path, model_id: str) -> Classifier:
     key = (bundle_path, model_id)
     if key not in _classifiers:
-        bundle = bundles.load(bundle_path)
-        if bundle.model_id != model_id:
-            raise BundleError(f"the model in {bundle_path} has been replaced", "choose it again")
-        _classifiers[key] = Classifier(bundle)
+        _classifiers[key] = load_classifier(bundle_path, model_id)
         if len(_classifiers) > _N_KEPT:
             _classifiers.popitem(last=False)
     _classifiers.move_to_end(key)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 from earmark.version import __version__
-from earmark.web import handlers
+from earmark.web import faults
 from earmark.web.guard import Guard
 from earmark.web.limits import BodyLimits, Lingering
 from earmark.web.metrics import Measured
@@ -24,17 +24,17 @@ from earmark.web.routes import (
     plans,
     system,
 )
-from earmark.web.services import Hub
+from earmark.web.services import Services
 from earmark.web.settings import WebSettings
 
 
 def create_app(settings: WebSettings) -> FastAPI:
     """The API and the page as an ASGI application; its parts start with its lifespan."""
-    hub = Hub(settings)
+    services = Services(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with hub.running():
+        async with services.running():
             yield
 
     app = FastAPI(
@@ -48,13 +48,13 @@ def create_app(settings: WebSettings) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    app.state.hub = hub
-    handlers.install(app)
+    app.state.services = services
+    faults.install(app)
     for part in (system, models, listening, libraries, jobs, plans, journal, docs, page):
         app.include_router(part.routes)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimits, bounds=settings.bounds)
-    app.add_middleware(Guard, settings=settings, sessions=hub.sessions)
+    app.add_middleware(Guard, settings=settings, auth=services.auth)
     app.add_middleware(Lingering)
-    app.add_middleware(Measured, metrics=hub.metrics)
+    app.add_middleware(Measured, metrics=services.metrics)
     return app

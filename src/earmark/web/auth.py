@@ -13,7 +13,7 @@ COOKIE = "earmark_session"
 LIFETIME_S = 30 * 24 * 3600
 
 
-class Sessions:
+class Auth:
     """Checks tokens and makes cookies; without a token everybody is signed in.
 
     A cookie is the time at which it ends, and a keyed hash of that: nothing has to be remembered,

@@ -15,20 +15,19 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from earmark.web.overview import TrackOverview
-from earmark.web.pictures import Palette, png
+from earmark.web.media import Palette, TrackOverview, png
 from earmark.web.schemas.listening import Overview
-from earmark.web.workers import Ears
+from earmark.web.workers import ServerWorkers
 
 _MOST_BYTES = 500 << 20
 
 
-class Derived:
+class Cache:
     """Makes and finds what belongs to a file. To be used in one event loop."""
 
-    def __init__(self, cache: Path, ears: Ears) -> None:
-        self._cache = cache
-        self._ears = ears
+    def __init__(self, folder: Path, workers: ServerWorkers) -> None:
+        self._folder = folder
+        self._workers = workers
         # Two who ask for the same at once wait for one computation.
         self._locks: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
@@ -37,10 +36,10 @@ class Derived:
         status = os.stat(path)  # noqa: PTH116 - surrogate-safe text
         name = f"{path}\0{status.st_size}\0{status.st_mtime_ns}"
         key = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-        return self._cache / key
+        return self._folder / key
 
     async def overview(self, path: str, folder: Path, url: str) -> Overview:
-        """Raises as `Ears.hear`; so do the others."""
+        """Raises as `ServerWorkers.predict`; so do the others."""
         await self._pictured(path, folder)
         text = (folder / "overview.json").read_text("utf-8")
         return Overview.model_validate_json(text).model_copy(update={"spectrogram_url": url})
@@ -53,14 +52,14 @@ class Derived:
         target = folder / "preview.opus"
 
         async def make() -> None:
-            await self._ears.write_preview(path, target)
+            await self._workers.write_preview(path, target)
 
         await self._once(target, make)
         return target
 
     async def _pictured(self, path: str, folder: Path) -> None:
         async def make() -> None:
-            seen = await self._ears.overview(path)
+            seen = await self._workers.overview(path)
             await asyncio.to_thread(_write, folder, seen)
 
         await self._once(folder / "overview.json", make)
@@ -76,10 +75,10 @@ class Derived:
             await asyncio.to_thread(self._make_room)
 
     def _make_room(self) -> None:
-        if not self._cache.is_dir():
+        if not self._folder.is_dir():
             return
         folders = sorted(
-            (folder for folder in self._cache.iterdir() if folder.is_dir()),
+            (folder for folder in self._folder.iterdir() if folder.is_dir()),
             key=lambda folder: folder.stat().st_mtime,
             reverse=True,
         )

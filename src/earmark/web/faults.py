@@ -1,11 +1,29 @@
-"""What goes wrong in a request. Light, as the processes of jobs use it too."""
+"""What goes wrong in a request, and how it is answered: one shape for all of it.
+
+The processes of jobs use this too, and do without FastAPI.
+"""
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
+from typing import TYPE_CHECKING
 
-from earmark.errors import EarmarkError
-from earmark.web.schemas.common import Fault
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from earmark.errors import (
+    BundleError,
+    ConfigError,
+    DataError,
+    EarmarkError,
+    FileError,
+    LibraryError,
+    MissingExtraError,
+)
+from earmark.web.schemas.common import Fault, Refusal
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 CODES = {
     400: "bad_request",
@@ -65,3 +83,53 @@ def readable(text: str) -> str:
 def fault_of(e: EarmarkError, code: str) -> Fault:
     """An error of ours without the path, which the client may not know."""
     return Fault(code=code, message=readable(e.reason), hint=readable(e.hint))
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+def answer(status: int, fault: Fault, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The one shape of every answer that is no success."""
+    return JSONResponse(Refusal(error=fault).model_dump(), status, headers)
+
+
+def status_of(e: EarmarkError) -> int:
+    """HTTP's number for one of our errors."""
+    if isinstance(e, FileError | DataError | ConfigError):
+        return 422
+    if isinstance(e, MissingExtraError):
+        return 501
+    if isinstance(e, LibraryError):
+        return 409
+    return 500 if isinstance(e, BundleError) else 503
+
+
+def install(app: FastAPI) -> None:
+    """Have every error answered in the one shape."""
+    from fastapi.encoders import jsonable_encoder
+    from fastapi.exceptions import RequestValidationError
+
+    @app.exception_handler(HTTPException)
+    def http(_: Request, e: HTTPException) -> JSONResponse:
+        if isinstance(e, Refused):
+            fault = e.fault
+        else:
+            fault = Fault(code=CODES.get(e.status_code, "failed"), message=str(e.detail), hint="")
+        return answer(e.status_code, fault, dict(e.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, e: RequestValidationError) -> JSONResponse:
+        first = jsonable_encoder(e.errors())[0]
+        where = ".".join(str(part) for part in first["loc"])
+        fault = Fault(code="invalid", message=readable(f"{where}: {first['msg']}"), hint="")
+        return answer(422, fault)
+
+    @app.exception_handler(EarmarkError)
+    def ours(_: Request, e: EarmarkError) -> JSONResponse:
+        return answer(status_of(e), fault_of(e, "failed"))
+
+    @app.exception_handler(Exception)
+    def bug(_: Request, __: Exception) -> JSONResponse:
+        # The server logs it with its traceback; nothing of that is for strangers.
+        fault = Fault(code="failed", message="the server has made a mistake", hint="see its log")
+        return answer(500, fault, {"Cache-Control": "no-store"})

@@ -19,9 +19,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from earmark.web.auth import Sessions
-from earmark.web.faults import Refused
-from earmark.web.handlers import answer
+from earmark.web.auth import Auth
+from earmark.web.faults import Refused, answer
 from earmark.web.settings import WebSettings, is_loopback
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,9 +44,9 @@ NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 class Guard:
     """ASGI middleware that answers in the application's place where a request may not pass."""
 
-    def __init__(self, app: ASGIApp, settings: WebSettings, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings, auth: Auth) -> None:
         self._app = app
-        self._sessions = sessions
+        self._auth = auth
         self._local = settings.is_local
         named = {name.lower() for name in settings.allowed_hosts}
         self._names = named | {settings.host.lower(), "localhost"}
@@ -88,7 +87,7 @@ class Guard:
             )
         if scope["path"].startswith(_API):
             self._check_origin(scope["method"], headers, hosts[0])
-            if scope["path"] not in _OPEN and not self._sessions.is_signed_in(headers):
+            if scope["path"] not in _OPEN and not self._auth.is_signed_in(headers):
                 raise Refused(
                     401,
                     "a token is needed",

@@ -9,8 +9,7 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from earmark.web.faults import Refused
-from earmark.web.handlers import answer
+from earmark.web.faults import Refused, answer
 from earmark.web.settings import Bounds
 
 UPLOAD_PATHS = frozenset({"/api/v1/classify"})

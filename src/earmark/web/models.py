@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
@@ -13,18 +13,16 @@ from earmark.models.bundle import META_NAME, SUMS_NAME, Bundle
 from earmark.models.catalog import shipped_model
 from earmark.types import VoteConfig
 from earmark.web.faults import Refused, not_found
-from earmark.web.jobs.store import Store
-from earmark.web.schemas.models import ModelCard, ModelSummary
+from earmark.web.schemas.models import ModelCard, ModelSource, ModelSummary
 from earmark.web.settings import WebSettings
+from earmark.web.store import Store, finite
 
 _IN_USE = "model_id"
 
-Source = Literal["shipped", "given", "trained"]
-
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    source: Source
+class KnownModel:
+    source: ModelSource
     bundle: Bundle
 
 
@@ -37,21 +35,21 @@ class Models:
         # Only this server changes it, so that it is read from the store once.
         self._chosen = ""
 
-    def all(self) -> list[Known]:
+    def all(self) -> list[KnownModel]:
         """Those that can be used, each once."""
         given = self._settings.model.path
-        folders: list[tuple[Source, Path]] = [("trained", p) for p in self._trained()]
+        folders: list[tuple[ModelSource, Path]] = [("trained", p) for p in self._trained()]
         folders.insert(0, ("shipped", shipped_model()))
         if given.resolve() != shipped_model().resolve():
             folders.insert(0, ("given", given))
-        found: dict[str, Known] = {}
+        found: dict[str, KnownModel] = {}
         for source, folder in folders:
             bundle = self._load(folder)
             if bundle is not None:
-                found.setdefault(bundle.model_id, Known(source, bundle))
+                found.setdefault(bundle.model_id, KnownModel(source, bundle))
         return list(found.values())
 
-    def get(self, model_id: str) -> Known:
+    def get(self, model_id: str) -> KnownModel:
         known = next((k for k in self.all() if k.bundle.model_id == model_id), None)
         if known is None:
             raise not_found("such model")
@@ -72,7 +70,7 @@ class Models:
         """The model named, or the one in use."""
         return self.get(model_id).bundle if model_id else self.in_use()
 
-    def use(self, store: Store, model_id: str) -> Known:
+    def use(self, store: Store, model_id: str) -> KnownModel:
         """Let a model answer from now on."""
         known = self.get(model_id)
         store.set_setting(_IN_USE, model_id)
@@ -84,16 +82,16 @@ class Models:
         given = self._settings
         return given.vote if bundle.model_id == given.model.model_id else bundle.meta.vote
 
-    def summary(self, known: Known, in_use: Bundle) -> ModelSummary:
+    def summary(self, known: KnownModel, in_use: Bundle) -> ModelSummary:
         return ModelSummary(**_summary(known, in_use))
 
-    def card(self, known: Known, in_use: Bundle) -> ModelCard:
+    def card(self, known: KnownModel, in_use: Bundle) -> ModelCard:
         meta = known.bundle.meta
         return ModelCard(
             **_summary(known, in_use),
-            data={k: v for k, v in meta.data.items() if not k.endswith("learned")},
-            scores=dict(meta.scores),
-            training=dict(meta.training),
+            data=finite({k: v for k, v in meta.data.items() if not k.endswith("learned")}),
+            scores=finite(meta.scores),
+            training=finite(meta.training),
             listen=meta.listen.to_dict(),
             vote=meta.vote.to_dict(),
             temperature=meta.temperature,
@@ -129,7 +127,7 @@ class Models:
                 self._read[folder] = (changed, None)
         return self._read[folder][1]
 
-    def _confusion(self, known: Known) -> list[list[int]] | None:
+    def _confusion(self, known: KnownModel) -> list[list[int]] | None:
         if known.source != "trained":
             return None
         return read_confusion(run_folder(self._settings.data_dir, known.bundle.path.name))
@@ -153,9 +151,9 @@ def read_confusion(run_dir: Path) -> list[list[int]] | None:
     return counts if isinstance(counts, list) else None
 
 
-def _summary(known: Known, in_use: Bundle) -> dict[str, Any]:
+def _summary(known: KnownModel, in_use: Bundle) -> dict[str, Any]:
     bundle = known.bundle
-    scores = bundle.meta.scores
+    scores = finite(bundle.meta.scores)
     return {
         "model_id": bundle.model_id,
         "name": bundle.meta.name,

@@ -16,8 +16,8 @@ from earmark.models.bundle import Bundle
 from earmark.tags import ChangeState, Journal, Run
 from earmark.types import TagChange
 from earmark.web.faults import Refused, not_found, readable
-from earmark.web.jobs.store import ACTIVE, JobRow, Store
 from earmark.web.schemas.plans import Choosing, ItemChange, PlanCounts, Show
+from earmark.web.store import ACTIVE, JobRow, Store
 
 _WRITES = f"action IN ({', '.join(repr(action) for action in sorted(WRITING))})"
 # Of a library; what was written is in the journal, which keeps all.

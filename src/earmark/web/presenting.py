@@ -1,17 +1,29 @@
-"""From slice probabilities to what a person is told of a track."""
+"""From a prediction to what the API answers about a track."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
+from earmark.decision.result import Result
 from earmark.decision.voting import decide
 from earmark.errors import FileError
-from earmark.inference.serving import Heard, mixture
+from earmark.inference.serving import Served, mixture
 from earmark.models.bundle import Bundle
 from earmark.types import SliceProbs, VoteConfig
-from earmark.web.faults import fault_of
+from earmark.web.faults import fault_of, readable
 from earmark.web.schemas.common import Fault
-from earmark.web.schemas.listening import Answering, GenreShare, Listened, Media, SliceVote
+from earmark.web.schemas.listening import (
+    AnsweringModel,
+    GenreShare,
+    Media,
+    SliceVote,
+    TrackAnswer,
+    TrackResult,
+)
 
 _LEAST_SHOWN = 0.01
 
@@ -41,62 +53,96 @@ def media_type(suffix: str) -> str:
     return _TYPES.get(suffix.lower(), "application/octet-stream")
 
 
-def answering(bundle: Bundle) -> Answering:
-    return Answering(
+def answering_model(bundle: Bundle) -> AnsweringModel:
+    return AnsweringModel(
         model_id=bundle.model_id, name=bundle.meta.name, labels=list(bundle.meta.labels)
     )
 
 
-def told(
-    heard: Heard,
+def media_at(
+    base: str, path: str, *, expires_at: float | None = None, upload_id: str | None = None
+) -> Media:
+    """Where a file can be heard and seen: below the address `base`."""
+    return Media(
+        audio_url=f"{base}/audio",
+        audio_type=media_type(Path(path).suffix),
+        preview_url=f"{base}/preview",
+        overview_url=f"{base}/overview",
+        spectrogram_url=f"{base}/spectrogram.png",
+        expires_at=expires_at,
+        upload_id=upload_id,
+    )
+
+
+def answer_of(
+    served: Served,
     bundle: Bundle,
     vote: VoteConfig,
     name: str,
     file_id: str | None = None,
     media: Media | None = None,
-) -> Listened:
-    """A track's decision, with all that led to it."""
-    labels = bundle.meta.labels
-    decision = decide(heard.probs.proba, labels, vote)
-    return Listened(
-        name=name,
+) -> TrackAnswer:
+    """A track's decision, with all that led to it; `name` is what the client calls the file."""
+    labels, probs = bundle.meta.labels, served.prediction.probs
+    return _answer(
+        Result.of(name, decide(probs.proba, labels, vote)),
         file_id=file_id,
-        genre=decision.genre,
-        reason=decision.rejected or None,
-        error=None,
-        confidence=_share(decision.confidence),
-        agreement=_share(decision.agreement),
-        proba=[GenreShare(genre=g, p=_share(p)) for g, p in decision.proba.items()],
         mixture=[
-            GenreShare(genre=g, p=round(p, 4))
-            for g, p in mixture(heard.probs.proba, labels).items()
+            GenreShare(genre=g, p=round(p, 4)) for g, p in mixture(probs.proba, labels).items()
         ],
-        slices=_votes(heard.probs, bundle),
-        duration_s=heard.duration_s,
+        slices=_votes(probs, bundle),
+        duration_s=served.duration_s,
         media=media,
     )
 
 
-def failed(e: FileError, name: str, file_id: str | None = None) -> Listened:
+def failed(e: FileError, name: str, file_id: str | None = None) -> TrackAnswer:
     """A file that could not be heard."""
     return refused(fault_of(e, "unusable"), name, file_id)
 
 
-def refused(fault: Fault, name: str, file_id: str | None = None) -> Listened:
-    return Listened(
-        name=name,
+def refused(fault: Fault, name: str, file_id: str | None = None) -> TrackAnswer:
+    """A file that may not be heard, or could not be."""
+    return _answer(Result(name, error=fault.message), fault, file_id=file_id)
+
+
+def _answer(
+    result: Result,
+    fault: Fault | None = None,
+    *,
+    file_id: str | None = None,
+    mixture: Sequence[GenreShare] = (),
+    slices: Sequence[SliceVote] = (),
+    duration_s: float | None = None,
+    media: Media | None = None,
+) -> TrackAnswer:
+    shown = track_result(result)
+    return TrackAnswer(
+        result=shown,
+        hint=fault.hint if fault else "",
         file_id=file_id,
-        genre=None,
-        reason=None,
+        mixture=list(mixture),
+        slices=list(slices),
+        duration_s=duration_s,
+        media=media,
+        name=shown.path,
+        genre=shown.genre,
+        reason=shown.rejected,
         error=fault,
-        confidence=None,
-        agreement=None,
-        proba=[],
-        mixture=[],
-        slices=[],
-        duration_s=None,
-        media=None,
+        confidence=shown.confidence,
+        agreement=shown.agreement,
+        proba=[GenreShare(genre=genre, p=p) for genre, p in shown.proba.items()],
     )
+
+
+def track_result(result: Result) -> TrackResult:
+    """A result as JSON can carry it: shares within [0, 1], names in valid Unicode."""
+    values = result.to_dict()
+    for name in ("confidence", "agreement"):
+        values[name] = None if values[name] is None else _share(values[name])
+    values["proba"] = {genre: _share(p) for genre, p in values["proba"].items()}
+    values["path"] = readable(values["path"])
+    return TrackResult(**values)
 
 
 def _votes(probs: SliceProbs, bundle: Bundle) -> list[SliceVote]:
@@ -122,5 +168,5 @@ def _votes(probs: SliceProbs, bundle: Bundle) -> list[SliceVote]:
 
 
 def _share(value: float) -> float:
-    """Within [0, 1]: float32 rows may add up to a little more."""
-    return round(min(1.0, max(0.0, float(value))), 6)
+    """Within [0, 1]: float32 rows may add up to a little more; no number counts as nothing."""
+    return round(min(1.0, max(0.0, float(value))), 6) if math.isfinite(value) else 0.0

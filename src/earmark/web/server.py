@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -15,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from earmark.errors import ConfigError
 from earmark.web.app import create_app
-from earmark.web.services import Hub, claimed
+from earmark.web.services import Services, claimed
 from earmark.web.settings import WebSettings
 
 _GRACE_S = 30
@@ -62,7 +63,7 @@ def serve(settings: WebSettings, on_start: Callable[[str], object]) -> None:
         forwarded_allow_ips="127.0.0.1,::1",
     )
     with listener, claimed(settings):
-        server = _Server(config, app.state.hub, lambda: on_start(_address(settings, listener)))
+        server = _Server(config, app.state.services, lambda: on_start(_address(settings, listener)))
         server.run(sockets=[listener])
     if not server.started:
         raise ConfigError("the server could not start", "see above")
@@ -75,7 +76,10 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "win32":  # where the other option lets two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as e:
         raise ConfigError(
@@ -98,9 +102,11 @@ def _address(settings: WebSettings, listener: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """Lets streams of events end as soon as it is told to stop; they would last for ever."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub, on_start: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, services: Services, on_start: Callable[[], object]
+    ) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._services = services
         self._on_start = on_start
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -112,7 +118,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._hub.say_goodbye)
+            self._loop.call_soon_threadsafe(self._services.begin_stop)
         # Unlike uvicorn's own, it is not raised again afterwards: stopping is no failure. A second
         # Ctrl-C does not wait for answers; jobs are still queued again.
         self.force_exit = self.should_exit and sig == signal.SIGINT

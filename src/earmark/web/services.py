@@ -13,22 +13,22 @@ from earmark.errors import LibraryError
 from earmark.library import Catalogue
 from earmark.locking import try_lock
 from earmark.models.bundle import Bundle
-from earmark.web.auth import Sessions
-from earmark.web.cache import Derived
+from earmark.web.auth import Auth
+from earmark.web.cache import Cache
 from earmark.web.faults import Refused
 from earmark.web.jobs.queue import Jobs
-from earmark.web.jobs.store import Store
 from earmark.web.metrics import Metrics
 from earmark.web.models import Models
 from earmark.web.roots import Roots
 from earmark.web.settings import WebSettings
+from earmark.web.store import Store
 from earmark.web.uploads import Uploads
-from earmark.web.workers import Ears
+from earmark.web.workers import ServerWorkers
 
 T = TypeVar("T")
 
 
-class Hub:
+class Services:
     """The parts of a running server.
 
     Attributes
@@ -40,17 +40,17 @@ class Hub:
     def __init__(self, settings: WebSettings) -> None:
         self.settings = settings
         self.roots = Roots(settings.libraries)
-        self.sessions = Sessions(settings.token)
+        self.auth = Auth(settings.token)
         self.models = Models(settings)
-        self.ears = Ears(settings)
+        self.workers = ServerWorkers(settings)
         self.uploads = Uploads(settings.home / "uploads", settings.bounds)
-        self.derived = Derived(settings.home / "cache", self.ears)
+        self.cache = Cache(settings.home / "cache", self.workers)
         self.jobs = Jobs(settings, self.roots)
         self.metrics = Metrics()
         self.stopping = False
         self._n_receiving = 0
         self.metrics.watch(
-            "waiting_files", "Files that wait for a worker.", lambda: self.ears.n_waiting
+            "waiting_files", "Files that wait for a worker.", lambda: self.workers.n_waiting
         )
         self.metrics.watch(
             "kept_upload_bytes", "Bytes of uploads kept.", lambda: self.uploads.n_bytes
@@ -60,21 +60,21 @@ class Hub:
     async def running(self) -> AsyncIterator[None]:
         """Start all parts, and stop them; to be used within `claimed`."""
         self.uploads.start()
-        self.ears.start()
+        self.workers.start()
         await self.jobs.stored(self.models.start)
         await self.jobs.start()
         try:
             yield
         finally:
-            self.say_goodbye()
+            self.begin_stop()
             await self.jobs.stop()
-            await self.ears.stop()
+            await self.workers.stop()
             await self.uploads.stop()
 
-    def say_goodbye(self) -> None:
+    def begin_stop(self) -> None:
         """The server is about to stop: streams end, nothing new is begun."""
         self.stopping = True
-        self.jobs.say_goodbye()
+        self.jobs.begin_stop()
 
     def open_catalogue(self) -> Catalogue:
         """A catalogue for one request; it belongs to the thread that opens it."""
@@ -150,10 +150,10 @@ def claimed(settings: WebSettings) -> Iterator[None]:
         lock.release()
 
 
-def _hub(request: Request) -> Hub:
-    hub: Hub = request.app.state.hub
-    return hub
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
 
 
-At = Annotated[Hub, Depends(_hub)]
-"""What a route declares to get the hub."""
+ServicesDep = Annotated[Services, Depends(_services)]
+"""What a route declares to get the services."""

@@ -17,12 +17,11 @@ from typing import TypeVar
 
 from earmark.audio import cover
 from earmark.errors import FileError
-from earmark.inference.serving import Heard, get_ready, hear
+from earmark.inference.serving import Served, serve_prediction, warm_up
 from earmark.models.bundle import Bundle
 from earmark.pool import FilePool
 from earmark.web.faults import Refused
-from earmark.web.overview import TrackOverview, overview
-from earmark.web.preview import write_preview
+from earmark.web.media import TrackOverview, overview, write_preview
 from earmark.web.settings import WebSettings
 
 T = TypeVar("T")
@@ -31,7 +30,7 @@ T = TypeVar("T")
 _MOST_WAITING = 1000
 
 
-class Ears:
+class ServerWorkers:
     """Asks the workers. To be used in one event loop."""
 
     def __init__(self, settings: WebSettings) -> None:
@@ -45,10 +44,10 @@ class Ears:
     def start(self) -> None:
         """Have the workers get ready for the first file, without waiting for them."""
         model = self._settings.model
-        work = partial(get_ready, bundle_path=model.path)
+        work = partial(warm_up, bundle_path=model.path)
         self._warming = asyncio.get_running_loop().run_in_executor(None, self._submit, work, "")
 
-    async def hear(self, path: Path | str, bundle: Bundle, catalogue: Path | None) -> Heard:
+    async def predict(self, path: Path | str, bundle: Bundle, catalogue: Path | None) -> Served:
         """Slice probabilities of one file.
 
         Raises
@@ -62,7 +61,7 @@ class Ears:
         """
         bounds = self._settings.bounds
         work = partial(
-            hear,
+            serve_prediction,
             bundle_path=bundle.path,
             model_id=bundle.model_id,
             catalogue_path=catalogue,
@@ -71,16 +70,16 @@ class Ears:
         return await self._ask(work, str(path))
 
     async def overview(self, path: Path | str) -> TrackOverview:
-        """Spectrogram and peaks of one file; raises as `hear`."""
+        """Spectrogram and peaks of one file; raises as `predict`."""
         return await self._ask(partial(overview, max_s=self._settings.bounds.max_overview_s), path)
 
     async def write_preview(self, path: Path | str, target: Path) -> None:
-        """The sound of a file in a form that browsers play; raises as `hear`."""
+        """The sound of a file in a form that browsers play; raises as `predict`."""
         most = self._settings.bounds.max_overview_s
         await self._ask(partial(write_preview, target=target, max_s=most), path)
 
     async def cover(self, path: Path | str) -> bytes:
-        """The picture in a file, empty where there is none; raises as `hear`."""
+        """The picture in a file, empty where there is none; raises as `predict`."""
         return await self._ask(cover, path)
 
     async def stop(self) -> None:

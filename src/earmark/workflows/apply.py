@@ -81,6 +81,11 @@ def apply_changes(
     return replace(tally.report(), n_written=n_written)
 
 
+def settled(change: Change, shown: str) -> Note:
+    """What is said of a change that `Journal.recover` has settled; `shown` is its path in words."""
+    return Note(f"an earlier run was cut off at {shown}: {change.state}")
+
+
 def undo_run(
     journal: Journal, open_catalogue: OpenCatalogue, run_id: int | None = None
 ) -> Workflow[ApplyReport]:
@@ -96,7 +101,7 @@ def undo_run(
         to go on.
     """
     for change in journal.recover():
-        yield Note(f"an earlier run was cut off at {change.path}: {change.state}")
+        yield settled(change, change.path)
     run = journal.run_to_undo(run_id)
     tally = _Tally(run.run_id)
     changes = journal.changes_to_undo(run.run_id)

@@ -3,12 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 import { explain, get } from "../api";
 import { models } from "../store";
 import { artists, count, percent } from "../text";
-import type { Counts, ModelCard as Card, ScoreSummary } from "../types";
+import type { Counts, ModelCard as Card, ModelSource, ScoreSummary } from "../types";
 import { Confusion } from "./Confusion";
 import { Dialog } from "./Dialog";
 import { Scores } from "./Scores";
 
-const SOURCES: Record<string, string> = {
+const SOURCES: Record<ModelSource, string> = {
   shipped: "came with Earmark",
   given: "given when the server was started",
   trained: "trained here",
@@ -68,7 +68,7 @@ function CardDialog({ modelId, name, onClose }: { modelId: string; name: string;
         <>
           <dl class="facts">
             <dt>From</dt>
-            <dd>{SOURCES[card.source] ?? card.source}{card.created && `, ${card.created.slice(0, 10)}`}</dd>
+            <dd>{SOURCES[card.source]}{card.created && `, ${card.created.slice(0, 10)}`}</dd>
             <dt>Licence</dt>
             <dd>{card.licence}</dd>
             <dt>Knows</dt>

@@ -1,8 +1,8 @@
 // One file: how far it is, then its genre or "I don't know", and why.
 import { colourOf } from "../colours";
 import { type Entry, forget, isWorking } from "../listening";
-import { percent } from "../text";
-import type { Answering, GenreShare, Listened } from "../types";
+import { percent, ranked } from "../text";
+import type { AnsweringModel, GenreShare, TrackAnswer, TrackResult } from "../types";
 import { Bars } from "./Bars";
 import { Icon } from "./icons";
 import { CardButton } from "./ModelCard";
@@ -12,7 +12,7 @@ import "./result.css";
 const LEAST_RUNNER_UP = 0.01;
 
 export function Result({ entry }: { entry: Entry }) {
-  const { result, model, name } = entry;
+  const { track, model, name } = entry;
   return (
     <section class="panel result" aria-label={`Result for ${name}`}>
       <div class="row spread">
@@ -23,24 +23,25 @@ export function Result({ entry }: { entry: Entry }) {
       </div>
       {isWorking(entry) && <Working entry={entry} />}
       {entry.state === "failed" && <p class="note bad" role="alert">{entry.error}</p>}
-      {entry.state === "done" && result && model && <Answer name={name} result={result} model={model} />}
+      {entry.state === "done" && track && model && <Answer name={name} track={track} model={model} />}
     </section>
   );
 }
 
 /** What was heard of a track, and why that is its genre. */
-export function Answer({ name, result, model }: { name: string; result: Listened; model: Answering }) {
+export function Answer({ name, track, model }: { name: string; track: TrackAnswer; model: AnsweringModel }) {
+  const { result, media, mixture } = track;
   return (
     <>
       <Verdict result={result} />
-      {result.media && <Player name={name} media={result.media} slices={result.slices} />}
+      {media && <Player name={name} media={media} slices={track.slices} />}
       <div class="columns">
         <div class="stack">
           <h3>How likely each genre is</h3>
-          <Bars proba={result.proba} name={name} />
+          <Bars proba={ranked(result.proba)} name={name} />
         </div>
         <div class="stack">
-          {result.mixture.length > 0 && <Mixture shares={result.mixture} />}
+          {mixture.length > 0 && <Mixture shares={mixture} />}
           <RunnersUp result={result} />
           <h3>Who says so</h3>
           <p>
@@ -67,9 +68,9 @@ function Working({ entry }: { entry: Entry }) {
   );
 }
 
-function Verdict({ result }: { result: Listened }) {
-  const { genre, reason, confidence, agreement, slices } = result;
-  const agreeing = Math.round((agreement ?? 0) * slices.length);
+function Verdict({ result }: { result: TrackResult }) {
+  const { genre, rejected, confidence, agreement, slices } = result;
+  const agreeing = Math.round((agreement ?? 0) * slices);
   return (
     <div class="verdict" role="status">
       {genre
@@ -77,15 +78,15 @@ function Verdict({ result }: { result: Listened }) {
         : <p class="genre unknown">I don’t know</p>}
       <p>
         {genre
-          ? `${percent(confidence ?? 0)} sure; ${agreeing} of ${slices.length} slices say so by themselves.`
-          : `Why: ${reason}.`}
+          ? `${percent(confidence ?? 0)} sure; ${agreeing} of ${slices} slices say so by themselves.`
+          : `Why: ${rejected}.`}
       </p>
     </div>
   );
 }
 
-function RunnersUp({ result }: { result: Listened }) {
-  const others = result.proba.filter(({ genre, p }) => genre !== result.genre && p >= LEAST_RUNNER_UP);
+function RunnersUp({ result }: { result: TrackResult }) {
+  const others = ranked(result.proba).filter(({ genre, p }) => genre !== result.genre && p >= LEAST_RUNNER_UP);
   if (!others.length) return null;
   return (
     <>

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { colourOf } from "../colours";
 import { type Entry, forgetAll, isWorking, selected } from "../listening";
 import { count, csv, download, percent } from "../text";
+import type { TrackResult } from "../types";
 
 type Column = "name" | "genre" | "confidence" | "agreement";
 const COLUMNS: Record<Column, string> = {
@@ -14,8 +15,7 @@ const CLASSES: Partial<Record<Column, string>> = { confidence: "number", agreeme
 
 function valueOf(entry: Entry, column: Column): string | number | null {
   if (column === "name") return entry.name;
-  const value = entry.result?.[column];
-  return value ?? null;
+  return entry.track?.result[column] ?? null;
 }
 
 /** What has no value comes last, however the table is sorted. */
@@ -28,25 +28,27 @@ function compare(a: Entry, b: Entry, column: Column, sign: 1 | -1): number {
 
 function saveCsv(all: readonly Entry[]): void {
   const head = ["file", "genre", "confidence", "agreement", "slices", "why_not", "error", "model"];
-  const rows = all.map(({ name, result, error, model }) => [
-    name, result?.genre ?? "", result?.confidence ?? "", result?.agreement ?? "",
-    result?.slices.length ?? "", result?.reason ?? "", error, model?.model_id ?? "",
-  ]);
+  const rows = all.map(({ name, track, error, model }) => {
+    const result = track?.result;
+    return [
+      name, result?.genre ?? "", result?.confidence ?? "", result?.agreement ?? "",
+      error ? "" : (result?.slices ?? ""), result?.rejected ?? "", error, model?.model_id ?? "",
+    ];
+  });
   download("genres.csv", "text/csv", csv([head, ...rows]));
 }
 
+/** A file that has never reached the server has the same keys as those that have. */
+const NOTHING: Omit<TrackResult, "path" | "error"> = {
+  genre: null, confidence: null, agreement: null, proba: {}, slices: 0, rejected: null,
+};
+
 function saveJson(all: readonly Entry[]): void {
-  const tracks = all.map(({ name, result, error, model }) => ({
-    name,
-    genre: result?.genre ?? null,
-    reason: result?.reason ?? null,
-    error: error || null,
-    confidence: result?.confidence ?? null,
-    agreement: result?.agreement ?? null,
-    proba: Object.fromEntries((result?.proba ?? []).map(({ genre, p }) => [genre, p])),
-    mixture: result?.mixture ?? [],
-    slices: result?.slices ?? [],
-    duration_s: result?.duration_s ?? null,
+  const tracks = all.map(({ name, track, error, model }) => ({
+    ...(track?.result ?? { path: name, ...NOTHING, error: error || null }),
+    mixture: track?.mixture ?? [],
+    votes: track?.slices ?? [],
+    duration_s: track?.duration_s ?? null,
     model: model && { name: model.name, model_id: model.model_id },
   }));
   download("genres.json", "application/json", `${JSON.stringify({ tracks }, null, 2)}\n`);
@@ -57,7 +59,7 @@ export function Results({ all }: { all: readonly Entry[] }) {
   const [sign, setSign] = useState<1 | -1>(1);
   const sorted = column ? [...all].sort((a, b) => compare(a, b, column, sign)) : all;
   const finished = all.filter((entry) => !isWorking(entry));
-  const answered = all.filter(({ result }) => result?.genre).length;
+  const answered = all.filter(({ track }) => track?.result.genre).length;
   const sortBy = (wanted: Column) => {
     setSign(wanted === column ? (sign === 1 ? -1 : 1) : wanted === "name" || wanted === "genre" ? 1 : -1);
     setColumn(wanted);
@@ -105,7 +107,8 @@ export function Results({ all }: { all: readonly Entry[] }) {
 const STATES = { waiting: "waiting…", sending: "sending…", listening: "listening…" } as const;
 
 function Row({ entry }: { entry: Entry }) {
-  const { id, name, result, state, error } = entry;
+  const { id, name, state, error } = entry;
+  const result = entry.track?.result;
   const isShown = selected.value === id;
   return (
     <tr class={isShown ? "shown" : undefined}>
@@ -117,11 +120,11 @@ function Row({ entry }: { entry: Entry }) {
           <td>
             {result.genre
               ? <span class="row"><span class="dot" style={{ background: colourOf(result.genre) }} />{result.genre}</span>
-              : <span title={result.reason ?? ""}>? <span class="soft small">{result.reason}</span></span>}
+              : <span title={result.rejected ?? ""}>? <span class="soft small">{result.rejected}</span></span>}
           </td>
           <td class="number">{percent(result.confidence ?? 0)}</td>
           <td class={CLASSES.agreement}>
-            {Math.round((result.agreement ?? 0) * result.slices.length)} of {result.slices.length}
+            {Math.round((result.agreement ?? 0) * result.slices)} of {result.slices}
           </td>
         </>
       ) : (

@@ -3,9 +3,8 @@ import { useState } from "preact/hooks";
 import { address } from "../api";
 import { Icon } from "../components/icons";
 import { count } from "../text";
-import type { Choice, PlanAlbum, PlanItem } from "../types";
-import { Row, writes } from "./Row";
-import type { Selection } from "./Review";
+import type { Choice, PlanAlbum, PlanItem, Selection } from "../types";
+import { Row } from "./Row";
 
 interface Props {
   album: PlanAlbum;
@@ -15,7 +14,7 @@ interface Props {
 }
 
 export function Album({ album, libraryId, onChoose, onChange }: Props) {
-  const open = album.items.filter((item) => writes(item) && !item.written);
+  const open = album.items.filter((item) => item.writes && !item.written);
   const nAccepted = open.filter(({ choice }) => choice === "accepted").length;
   const isAll = open.length > 0 && nAccepted === open.length;
   return (

@@ -1,7 +1,7 @@
 // Choose many tracks at once, by how sure the model is of them.
 import { useState } from "preact/hooks";
 import { count, percent } from "../text";
-import type { Selection } from "./Review";
+import type { Selection } from "../types";
 
 interface Props {
   /** Proposed tracks by confidence, in bins of equal width from 0 to 1. */

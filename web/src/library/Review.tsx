@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { explain, get, patch, post } from "../api";
 import { info, say } from "../store";
 import { count } from "../text";
-import type { AlbumPage, Choice, PlanAlbum, PlanCounts, PlanDetail, PlanItem, Show } from "../types";
+import type { AlbumPage, Choice, PlanAlbum, PlanCounts, PlanDetail, PlanItem, Selection, Show } from "../types";
 import { Album } from "./Album";
 import { Confirm } from "./Confirm";
 import { onListKey } from "./keys";
@@ -26,10 +26,6 @@ interface Props {
   isBusy: boolean;
   onApply: (keepMtime: boolean) => void;
 }
-
-export type Selection = { choice: Choice } & Partial<{
-  album_ids: number[]; item_ids: number[]; min_confidence: number; max_confidence: number; genre: string;
-}>;
 
 export function Review({ planId, version, isBusy, onApply }: Props) {
   const [plan, setPlan] = useState<PlanDetail | null>(null);

@@ -13,16 +13,11 @@ interface Props {
   onChange: (values: { choice?: Choice; genres?: string[] }) => void;
 }
 
-/** Whether something would be written for the item. */
-export function writes(item: PlanItem): boolean {
-  return item.action === "fill" || item.action === "overwrite" || item.action === "append";
-}
-
 export function Row({ item, libraryId, onChange }: Props) {
   const [isEditing, setEditing] = useState(false);
   const [isAsking, setAsking] = useState(false);
   const name = item.title || baseName(item.path);
-  const isOpen = writes(item) && !item.written;
+  const isOpen = item.writes && !item.written;
   const plays = isPlaying(item.media);
   return (
     <li class={`track ${item.written ? "written" : item.choice}`}>
@@ -78,7 +73,7 @@ export function Row({ item, libraryId, onChange }: Props) {
               class="quiet reject"
               aria-label={`Reject ${name}`}
               aria-pressed={item.choice === "rejected"}
-              disabled={!writes(item)}
+              disabled={!item.writes}
               onClick={() => onChange({ choice: item.choice === "rejected" ? "open" : "rejected" })}
             >
               Reject

@@ -1,6 +1,6 @@
 // Why a track of the library has been given its genre: the same answer as a song dropped in gets.
 import { useEffect, useState } from "preact/hooks";
-import { explain, inWords, post } from "../api";
+import { explain, fileFault, post } from "../api";
 import { Dialog } from "../components/Dialog";
 import { Answer } from "../components/Result";
 import type { Classified } from "../types";
@@ -16,13 +16,13 @@ export function Why({ libraryId, path, name, onClose }: Props) {
     post<Classified>(`libraries/${libraryId}/classify`, { paths: [path] })
       .then(setAnswer, (error: unknown) => setWhy(explain(error)));
   }, [libraryId, path]);
-  const result = answer?.results[0];
+  const track = answer?.results[0];
   return (
     <Dialog title={name} onClose={onClose}>
       {why && <p class="note bad" role="alert">{why}</p>}
-      {!result && !why && <p class="soft" role="status">Listening…</p>}
-      {result?.error && <p class="note bad">{inWords(result.error)}</p>}
-      {answer && result && !result.error && <Answer name={name} result={result} model={answer.model} />}
+      {!track && !why && <p class="soft" role="status">Listening…</p>}
+      {track?.result.error && <p class="note bad">{fileFault(track)}</p>}
+      {answer && track && !track.result.error && <Answer name={name} track={track} model={answer.model} />}
     </Dialog>
   );
 }

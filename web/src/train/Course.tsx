@@ -94,7 +94,7 @@ export function Outcome({ job }: { job: Job }) {
             : <button type="button" class="primary" onClick={use}>Use this model</button>}
         </div>
       </div>
-      {result.interrupted && <p class="note warn">Training was cut short: this is the best network so far.</p>}
+      {result.stopped_early && <p class="note warn">Training was cut short: this is the best network so far.</p>}
       <Scores scores={result.scores} />
       {leaks.map((leak) => <p class="note warn" key={leak}>Mind: {leak}.</p>)}
       {card && <HeadCurve card={card} />}

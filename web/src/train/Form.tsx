@@ -1,30 +1,27 @@
 // What to learn, and how.
 import { useEffect, useState } from "preact/hooks";
 import { explain, post } from "../api";
-import { info, say } from "../store";
+import { recipes, say } from "../store";
 import { count } from "../text";
-import type { Job, Labels, LibraryDetail, Recipe } from "../types";
+import type { Job, Labels, LibraryDetail } from "../types";
 import { Genres } from "./Genres";
 import { type Group, groupsOf, learning } from "./groups";
 
-const RECIPES: Record<Recipe, string> = {
-  head: "On the shipped model: seconds, good with few tracks",
-  cnn: "A network of its own: minutes to hours, needs many tracks",
-};
 const PREVIEW_AFTER_MS = 250;
 
 interface Props { library: LibraryDetail; isBusy: boolean; onStarted: (job: Job) => void }
 
 export function TrainForm({ library, isBusy, onStarted }: Props) {
-  const offered = info.value?.can_train ?? [];
   const [groups, setGroups] = useState<Group[]>(() => groupsOf(library.genres));
   const [minTracks, setMinTracks] = useState(10);
   const [rollUp, setRollUp] = useState(false);
-  const [recipe, setRecipe] = useState<Recipe>(offered[0] ?? "head");
+  const [chosen, setChosen] = useState("");
   const [name, setName] = useState("my-model");
-  const [epochs, setEpochs] = useState(20);
+  // Null: as the recipe says.
+  const [epochs, setEpochs] = useState<number | null>(null);
   const [labels, setLabels] = useState<Labels | null>(null);
 
+  const recipe = recipes.value.find((known) => (chosen ? known.name === chosen : known.default));
   const wanted = { ...learning(groups), min_tracks: minTracks, roll_up: rollUp };
   const isNothing = groups.every((group) => !group.isUsed);
   useEffect(() => {
@@ -44,10 +41,10 @@ export function TrainForm({ library, isBusy, onStarted }: Props) {
 
   const start = async (event: Event) => {
     event.preventDefault();
-    const more = recipe === "cnn" ? { epochs } : {};
+    const more = recipe?.epochs ? { epochs } : {};
     try {
       onStarted(await post<Job>("jobs", {
-        kind: "train", library_id: library.library_id, name: name.trim(), recipe, ...wanted, ...more,
+        kind: "train", library_id: library.library_id, name: name.trim(), recipe: recipe?.name, ...wanted, ...more,
       }));
     } catch (error) {
       say(explain(error), true);
@@ -92,24 +89,28 @@ export function TrainForm({ library, isBusy, onStarted }: Props) {
       </div>
       {labels && <Preview labels={labels} minTracks={minTracks} />}
       {isNothing && <p class="note warn">No genre is chosen.</p>}
-      <fieldset class="stack">
-        <legend>How</legend>
-        {(Object.entries(RECIPES) as [Recipe, string][]).map(([value, label]) => (
-          <label class="check" key={value}>
-            <input
-              type="radio"
-              name="recipe"
-              checked={recipe === value}
-              disabled={!offered.includes(value)}
-              onChange={() => setRecipe(value)}
-            />
-            {label}
-            {!offered.includes(value) && (
-              <span class="soft small">(needs the extra {value === "head" ? "head" : "train"}, which is not installed)</span>
-            )}
-          </label>
-        ))}
-      </fieldset>
+      <div class="stack">
+        <label class="field">
+          <span>Recipe</span>
+          <select
+            value={recipe?.name ?? ""}
+            onChange={(event) => {
+              setChosen(event.currentTarget.value);
+              setEpochs(null);
+            }}
+          >
+            {recipes.value.map(({ name: known, missing_extra }) => (
+              <option key={known} value={known} disabled={missing_extra !== null}>
+                {known}{missing_extra && ` (needs the extra ${missing_extra}, which is not installed)`}
+              </option>
+            ))}
+          </select>
+        </label>
+        {recipe && <p class="small soft">{recipe.description}: {recipe.takes}.</p>}
+        {recipe?.missing_extra && (
+          <p class="note warn">It needs the extra {recipe.missing_extra}, which is not installed.</p>
+        )}
+      </div>
       <div class="row">
         <label class="field">
           <span>Name of the model</span>
@@ -123,7 +124,7 @@ export function TrainForm({ library, isBusy, onStarted }: Props) {
             onInput={(event) => setName(event.currentTarget.value)}
           />
         </label>
-        {recipe === "cnn" && (
+        {recipe?.epochs && (
           <label class="field">
             <span>Epochs, at most</span>
             <input
@@ -131,12 +132,13 @@ export function TrainForm({ library, isBusy, onStarted }: Props) {
               min={1}
               max={1000}
               required
-              defaultValue={epochs}
+              key={recipe.name}
+              defaultValue={recipe.epochs}
               onInput={({ currentTarget: field }) => field.validity.valid && setEpochs(field.valueAsNumber)}
             />
           </label>
         )}
-        <button class="primary align-end" disabled={isBusy || isNothing || !labels?.enough || !offered.includes(recipe)}>
+        <button class="primary align-end" disabled={isBusy || isNothing || !labels?.enough || !recipe || recipe.missing_extra !== null}>
           Start training
         </button>
       </div>

@@ -11,20 +11,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, MissingExtraError
 from earmark.events import Workflow
 from earmark.session import Resources
+from earmark.training.recipes.recipe import TrainingRecipe
 from earmark.training.request import TrainReport, TrainRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """Where a learner is, and what it can learn from besides labelled music.
+    """Where a learner is, what it needs, and what it can learn from besides labelled music.
 
     Attributes
     ----------
     module : str
+    extra : str
+        What has to be installed for it.
+    libraries : tuple of str
+        What of that it needs, to be asked for without importing it.
+    takes : str
+        How long, and how much music, in words.
     unlabelled : bool
         Music without labels.
     not_music : bool
@@ -32,6 +40,9 @@ class Learner:
     """
 
     module: str
+    extra: str
+    libraries: tuple[str, ...]
+    takes: str
     unlabelled: bool = False
     not_music: bool = False
 
@@ -49,11 +60,37 @@ class Learner:
         return learn
 
 
+_HEAD = ("sklearn", "onnx")
+_NETWORK = (*_HEAD, "torch", "lightning_fabric", "matplotlib", "onnxscript")
+
 LEARNERS = {
-    "distilled": Learner("earmark.training.learners.distil", unlabelled=True, not_music=True),
-    "head": Learner("earmark.training.learners.head", not_music=True),
-    "network": Learner("earmark.training.learners.network"),
-    "summary": Learner("earmark.training.learners.summary"),
+    "distilled": Learner(
+        "earmark.training.learners.distil",
+        "head",
+        _HEAD,
+        "minutes to hours, and thousands of tracks, with genres or without",
+        unlabelled=True,
+        not_music=True,
+    ),
+    "head": Learner(
+        "earmark.training.learners.head",
+        "head",
+        _HEAD,
+        "seconds, good with few tracks",
+        not_music=True,
+    ),
+    "network": Learner(
+        "earmark.training.learners.network",
+        "train",
+        _NETWORK,
+        "minutes to hours, some hundred tracks of each genre",
+    ),
+    "summary": Learner(
+        "earmark.training.learners.summary",
+        "train",
+        (*_HEAD, "skl2onnx", "librosa"),
+        "minutes, some hundred tracks of each genre",
+    ),
 }
 """By kind of recipe."""
 
@@ -71,3 +108,20 @@ def find(kind: str) -> Learner:
             f"there is no recipe of kind {kind!r}", f"kinds are: {', '.join(LEARNERS)}"
         )
     return LEARNERS[kind]
+
+
+def lacking(recipe: TrainingRecipe) -> MissingExtraError | None:
+    """What has to be installed before anything is learned by a recipe; nothing heavy is imported.
+
+    Raises
+    ------
+    ConfigError
+        If there is no learner for it.
+    """
+    learner = find(recipe.kind)
+    second_teacher = recipe.kind == "distilled" and recipe.imitation.teacher
+    extra, libraries = learner.extra, learner.libraries
+    if second_teacher or recipe.vote.mode == "network":
+        extra, libraries = "train", (*libraries, "torch")
+    missing = (library for library in libraries if find_spec(library) is None)
+    return next((MissingExtraError(library, extra) for library in missing), None)

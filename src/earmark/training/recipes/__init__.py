@@ -10,6 +10,9 @@ from pathlib import Path
 from earmark.errors import ConfigError
 from earmark.training.recipes.recipe import TrainingRecipe
 
+DEFAULT = "head"
+"""Needs no torch, and does well with few tracks."""
+
 
 def names() -> list[str]:
     """Recipes that come with Earmark."""

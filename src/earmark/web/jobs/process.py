@@ -1,12 +1,14 @@
 """The process of one job, started by `earmark.web.jobs.queue`.
 
-What it is to do comes as a line of JSON on its input, whose end means that the server is gone. On
-its output it says, in lines of JSON, how far it is, and that there are new events in the store.
-SIGINT means that the job is not wanted any more; SIGTERM that it will be taken up again later.
+What it is to do comes as a line of JSON on its input. A line `CANCEL` after that means that the
+job is not wanted any more; `STOP`, or the end of the input as the server is gone, that it will be
+taken up again later. SIGINT and SIGTERM mean the same. On its output it says, in lines of JSON, how
+far it is, and that there are new events in the store.
 """
 
 from __future__ import annotations
 
+import _thread
 import dataclasses
 import inspect
 import json
@@ -23,8 +25,9 @@ from typing import Any, NoReturn
 from earmark.errors import EarmarkError
 from earmark.events import Epoch, Event, FileSkipped, Note, Progress, Workflow
 from earmark.web.faults import readable
-from earmark.web.jobs.store import JobRow, Store
-from earmark.web.jobs.tasks import CHORES, Chore
+from earmark.web.jobs import CANCEL
+from earmark.web.jobs.tasks import TASKS, Task
+from earmark.web.store import JobRow, Store
 
 TO_BE_CONTINUED = 75
 """Exit code of a job that was told to stop and will be taken up again."""
@@ -40,15 +43,16 @@ class _Postponed(BaseException):
 
 def main() -> None:
     """Do one job; exit code 0 when the store says how it ended."""
-    told = _Told()
-    order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    output = _Output()
+    lines = _lines()
+    order = json.loads(next(lines))
     with Store.open(Path(order["store"])) as store:
         job = store.job(int(order["job_id"]))
         assert job is not None
         try:
             with _signals(job):
-                result = _do(store, job, Chore.from_order(order, job), told)
+                threading.Thread(target=_obey, args=(lines,), daemon=True).start()
+                result = _do(store, job, Task.from_order(order, job), output)
         except _Postponed:
             sys.exit(TO_BE_CONTINUED)
         except KeyboardInterrupt:
@@ -62,20 +66,36 @@ def main() -> None:
                 _finish(store, job, "done")
 
 
-def _outlive_nobody() -> None:
-    """Stop when the server dies without a word: the next one takes the job up again."""
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+def _lines() -> Iterator[bytes]:
+    """Lines of the server's as they come. Unbuffered: an exit waits for who reads `sys.stdin`."""
+    pending = b""
+    while chunk := os.read(0, 1 << 16):
+        *lines, pending = (pending + chunk).split(b"\n")
+        yield from lines
+
+
+def _obey(lines: Iterator[bytes]) -> None:
+    """Interrupt the job when the server says so, or dies without a word."""
+    for line in lines:
+        _interrupt(signal.SIGINT if line == CANCEL else signal.SIGTERM)
+    _interrupt(signal.SIGTERM)
+
+
+def _interrupt(number: signal.Signals) -> None:
+    """Have the main thread handle a signal, out of what it waits for where the system can."""
+    if sys.platform == "win32":  # where sending it would end the process
+        _thread.interrupt_main(number)
+    else:
+        os.kill(os.getpid(), number)
 
 
 def _finish(store: Store, job: JobRow, state: str, **columns: Any) -> None:
     store.set_job(job.job_id, state=state, finished_at=time.time(), **columns)
 
 
-def _do(store: Store, job: JobRow, chore: Chore, told: _Told) -> dict[str, Any]:
+def _do(store: Store, job: JobRow, task: Task, output: _Output) -> dict[str, Any]:
     """Run the workflow to its end, passing on what it says; an interrupt is thrown into it."""
-    flow: Workflow[dict[str, Any]] = CHORES[job.kind](store, chore)
+    flow: Workflow[dict[str, Any]] = TASKS[job.kind](store, task)
     n_skipped = 0
     pending: KeyboardInterrupt | None = None
     try:
@@ -87,10 +107,10 @@ def _do(store: Store, job: JobRow, chore: Chore, told: _Told) -> dict[str, Any]:
                     n_skipped += 1
                     store.set_job(job.job_id, n_skipped=n_skipped)
                 if isinstance(event, Progress):
-                    told.progress(chore, event)
+                    output.progress(task, event)
                 elif n_skipped <= _MOST_SKIPPED or not isinstance(event, FileSkipped):
-                    store.add_event(job.job_id, *_stored(chore, event))
-                    told.news()
+                    store.add_event(job.job_id, *_stored(task, event))
+                    output.news()
             except StopIteration as stop:
                 result: dict[str, Any] = stop.value
                 return result
@@ -103,16 +123,16 @@ def _do(store: Store, job: JobRow, chore: Chore, told: _Told) -> dict[str, Any]:
         flow.close()
 
 
-def _stored(chore: Chore, event: Event) -> tuple[str, dict[str, Any]]:
+def _stored(task: Task, event: Event) -> tuple[str, dict[str, Any]]:
     if isinstance(event, FileSkipped):
-        return "skipped", {"path": chore.shown(event.path), "reason": readable(event.reason)}
+        return "skipped", {"path": task.shown(event.path), "reason": readable(event.reason)}
     if isinstance(event, Note):
         return "note", {"text": readable(event.text)}
     assert isinstance(event, Epoch)
     return "epoch", dataclasses.asdict(event)
 
 
-class _Told:
+class _Output:
     """Lines for the server. What libraries print goes to stderr instead."""
 
     def __init__(self) -> None:
@@ -121,13 +141,13 @@ class _Told:
         self._next_s = 0.0
         self._stage = ""
 
-    def progress(self, chore: Chore, event: Progress) -> None:
+    def progress(self, task: Task, event: Progress) -> None:
         now = time.monotonic()
         last = event.done == event.total
         if event.stage == self._stage and now < self._next_s and not last:
             return
         self._stage, self._next_s = event.stage, now + _PROGRESS_S
-        values = dataclasses.asdict(event) | {"label": chore.shown(event.label)}
+        values = dataclasses.asdict(event) | {"label": task.shown(event.label)}
         self._say({"progress": values})
 
     def news(self) -> None:

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -22,9 +23,10 @@ from typing import Any, TypeVar
 
 from earmark.errors import LibraryError
 from earmark.web.faults import Refused, not_found
-from earmark.web.jobs.store import ACTIVE, FINISHED, EventRow, JobRow, Store
+from earmark.web.jobs import CANCEL, STOP
 from earmark.web.roots import Root, Roots
 from earmark.web.settings import WebSettings
+from earmark.web.store import ACTIVE, FINISHED, EventRow, JobRow, Store
 
 T = TypeVar("T")
 
@@ -41,6 +43,13 @@ _GRACE_S = 20.0
 _HEARTBEAT_S = 15.0
 _COALESCE_S = 0.2
 _LONGEST_LINE = 1 << 20
+
+# Ctrl-C in the server's terminal is the server's business.
+_OWN_GROUP: dict[str, Any]
+if sys.platform == "win32":
+    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+else:
+    _OWN_GROUP = {"start_new_session": True}
 
 
 @dataclass(slots=True)
@@ -84,7 +93,7 @@ class Jobs:
         await self.stored(take_over)
         await self._pump()
 
-    def say_goodbye(self) -> None:
+    def begin_stop(self) -> None:
         """Let watchers go, so that their connections end; no job is started any more."""
         self._stopping = True
         for events in self._watchers.values():
@@ -93,15 +102,15 @@ class Jobs:
 
     async def stop(self) -> None:
         """Tell what runs to stop, and wait until it has."""
-        self.say_goodbye()
+        self.begin_stop()
         tasks = [running.task for running in self._running.values() if running.task]
         for running in self._running.values():
-            _send(running.process, signal.SIGTERM)
+            _tell(running.process, STOP)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_GRACE_S)
             for running in self._running.values():
                 if running.task in late:
-                    _send(running.process, signal.SIGKILL)
+                    _kill(running.process)
             if late:
                 await asyncio.wait(late)
 
@@ -172,7 +181,7 @@ class Jobs:
         if job.state in ACTIVE and await self.stored(mark):
             running = self._running.get(job_id)
             if running:
-                _send(running.process, signal.SIGINT)
+                _tell(running.process, CANCEL)
         self._notify(job_id)
         return await self.get(job_id)
 
@@ -273,8 +282,7 @@ class Jobs:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_LONGEST_LINE,
-            # Ctrl-C in the server's terminal is the server's business.
-            start_new_session=True,
+            **_OWN_GROUP,
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -292,9 +300,9 @@ class Jobs:
             await process.stdin.drain()
         # Between the state and the process, somebody may have cancelled or stopped.
         if self._stopping:
-            _send(process, signal.SIGTERM)
+            _tell(process, STOP)
         elif (await self.get(job.job_id)).state == "cancelling":
-            _send(process, signal.SIGINT)
+            _tell(process, CANCEL)
         try:
             async for line in process.stdout:
                 message = json.loads(line)
@@ -303,7 +311,7 @@ class Jobs:
                 self._notify(job.job_id)
         except ValueError as e:  # cut short by a signal, or longer than any of ours
             log.error("job %d says what cannot be read: %s", job.job_id, e)
-            _send(process, signal.SIGTERM)
+            _tell(process, STOP)
         code = await process.wait()
         return f"its process ended unexpectedly (exit code {code}); the server's log may say why"
 
@@ -338,12 +346,18 @@ def _news(store: Store, job_id: int, after: int) -> tuple[JobRow, list[EventRow]
     return job, store.events(job_id, after)
 
 
-def _send(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
-    """Signal a process; if it is to be killed, its workers with it."""
+def _tell(process: asyncio.subprocess.Process | None, word: bytes) -> None:
+    """Say something to a process that still listens; see `earmark.web.jobs.process`."""
+    if process is not None and process.returncode is None and process.stdin is not None:
+        process.stdin.write(word + b"\n")
+
+
+def _kill(process: asyncio.subprocess.Process | None) -> None:
+    """End a process at once, and where the system has groups of processes, its workers with it."""
     if process is None or process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
-        if number == signal.SIGKILL:
-            os.killpg(process.pid, number)
+        if sys.platform == "win32":
+            process.kill()
         else:
-            process.send_signal(number)
+            os.killpg(process.pid, signal.SIGKILL)

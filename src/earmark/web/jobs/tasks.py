@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from earmark.datasets.splitting import SplitRequest
-from earmark.errors import LibraryError
+from earmark.errors import BundleError, LibraryError
 from earmark.evaluation.scores import summarise
 from earmark.events import Workflow
 from earmark.library import Catalogue, TagMode
@@ -20,18 +20,18 @@ from earmark.session import Resources
 from earmark.tags import ChangeState, Journal
 from earmark.training.request import LabelRequest
 from earmark.types import VoteConfig
-from earmark.web import plans
+from earmark.web import plans, recipes
 from earmark.web.faults import readable
-from earmark.web.jobs.store import JobRow, Store
 from earmark.web.models import read_confusion, run_folder, trained_folder
 from earmark.web.roots import Root
-from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
+from earmark.web.store import JobRow, Store
+from earmark.workflows.apply import ApplyReport, apply_changes, settled, undo_run
 from earmark.workflows.evaluate import evaluate_bundle
 from earmark.workflows.plan import plan_tags
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
+class Task:
     """A job with what it needs of the server's settings.
 
     Attributes
@@ -82,106 +82,118 @@ class Chore:
         return bundle
 
 
-def _scan(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
-    with chore.open_catalogue() as catalogue:
-        report = yield from scan(chore.root.path, catalogue, chore.root.holds)
+def _scan(_: Store, task: Task) -> Workflow[dict[str, Any]]:
+    with task.open_catalogue() as catalogue:
+        report = yield from scan(task.root.path, catalogue, task.root.holds)
     values = dataclasses.asdict(report)
     values["unreadable"] = [
-        {"path": chore.shown(path), "reason": readable(reason)}
+        {"path": task.shown(path), "reason": readable(reason)}
         for path, reason in report.unreadable[:1000]
     ]
     return values
 
 
-def _plan(store: Store, chore: Chore) -> Workflow[dict[str, Any]]:
-    request = chore.job.request
-    bundle = chore.bundle()
+def _plan(store: Store, task: Task) -> Workflow[dict[str, Any]]:
+    request = task.job.request
+    bundle = task.bundle()
     vote = VoteConfig.from_dict(request["vote"])
-    with chore.open_resources() as resources:
+    with task.open_resources() as resources:
         plan = yield from plan_tags(
-            chore.root.path,
+            task.root.path,
             bundle,
             vote,
             resources,
             cast(TagMode, request["mode"]),
             join=request["join"],
-            may_touch=chore.root.holds,
+            may_touch=task.root.holds,
         )
-    plan_id = plans.add(store, chore.job, plan, bundle)
+    plan_id = plans.add(store, task.job, plan, bundle)
     return {"plan_id": plan_id, "counts": plans.counts(store, plan_id).model_dump()}
 
 
-def _apply(store: Store, chore: Chore) -> Workflow[dict[str, Any]]:
-    plan_id = int(chore.job.request["plan_id"])
-    note = plans.note(chore.root.path, plan_id)
-    with Journal(chore.data_dir) as journal, chore.open_catalogue() as catalogue:
+def _apply(store: Store, task: Task) -> Workflow[dict[str, Any]]:
+    plan_id = int(task.job.request["plan_id"])
+    note = plans.note(task.root.path, plan_id)
+    with Journal(task.data_dir) as journal, task.open_catalogue() as catalogue:
         # A run that was cut off has written some of it.
-        journal.recover()
+        yield from _settle(journal, task)
         before = plans.mark_written(store, plan_id, journal, note)
         due = [
             change
             for change in plans.accepted_changes(store, plan_id)
-            if chore.root.holds(change.path)
+            if task.root.holds(change.path)
         ]
         report = yield from apply_changes(
-            due, journal, catalogue, note=note, keep_mtime=bool(chore.job.request["keep_mtime"])
+            due, journal, catalogue, note=note, keep_mtime=bool(task.job.request["keep_mtime"])
         )
         plans.mark_written(store, plan_id, journal, note)
-    return _applied(chore, report, before)
+    return _applied(task, report, before)
 
 
-def _undo(store: Store, chore: Chore) -> Workflow[dict[str, Any]]:
-    run_id = int(chore.job.request["run_id"])
-    with Journal(chore.data_dir) as journal:
-        journal.recover()
+def _undo(store: Store, task: Task) -> Workflow[dict[str, Any]]:
+    run_id = int(task.job.request["run_id"])
+    with Journal(task.data_dir) as journal:
+        yield from _settle(journal, task)
         run = journal.run(run_id)
         changes = journal.changes(run_id)
         # A damaged path leads nowhere; undo says so of it.
-        if not all(chore.root.holds(c.path) for c in changes if "path" not in c.damaged):
+        if not all(task.root.holds(c.path) for c in changes if "path" not in c.damaged):
             raise LibraryError(f"run {run_id} has written outside of the library")
         # A job that was cut off has undone some of it, or all and has not said so.
-        n_before = run.counts.get(ChangeState.UNDONE, 0) if chore.job.n_starts > 1 else 0
+        n_before = run.counts.get(ChangeState.UNDONE, 0) if task.job.n_starts > 1 else 0
         if n_before and not journal.changes_to_undo(run_id):
             journal.finish_undo(run_id)
             report = ApplyReport(run_id, 0, 0, ())
         else:
-            report = yield from undo_run(journal, chore.open_catalogue, run_id)
+            report = yield from undo_run(journal, task.open_catalogue, run_id)
         plans.mark_undone(store, journal, run)
-    return _applied(chore, report, n_before)
+    return _applied(task, report, n_before)
 
 
-def _applied(chore: Chore, report: ApplyReport, n_before: int = 0) -> dict[str, Any]:
+def _settle(journal: Journal, task: Task) -> Workflow[None]:
+    """Settle what a crash has left; of files of the library, say what became of them."""
+    for change in journal.recover():
+        if task.root.holds(change.path):
+            yield settled(change, task.shown(change.path))
+
+
+def _applied(task: Task, report: ApplyReport, n_before: int = 0) -> dict[str, Any]:
     return {
         "run_id": report.run_id,
         "n_written": report.n_written + n_before,
         "n_already": report.n_already,
         "n_skipped": len(report.skipped),
         "skipped": [
-            {"path": chore.shown(path), "reason": readable(reason)}
+            {"path": task.shown(path), "reason": readable(reason)}
             for path, reason in report.skipped[:1000]
         ],
         "interrupted": report.interrupted,
     }
 
 
-def _train(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
-    from earmark.training import recipes
+def _train(_: Store, task: Task) -> Workflow[dict[str, Any]]:
     from earmark.training.request import TrainRequest
+    from earmark.training.run_folder import check_replaced
     from earmark.training.train import train
 
-    asked = chore.job.request
-    changes = {} if asked["epochs"] is None else {"schedule.epochs": asked["epochs"]}
-    recipe = recipes.load(asked["recipe"]).replaced(changes, "request")
-    run_dir = run_folder(chore.data_dir, asked["name"])
+    asked = task.job.request
+    recipe = recipes.with_epochs(asked["recipe"], asked["epochs"])
+    run_dir = run_folder(task.data_dir, asked["name"])
     request = TrainRequest(
-        labels=_labels(chore, asked["fingerprints"], recipe.seed),
-        out=trained_folder(chore.data_dir) / asked["name"],
+        labels=_labels(task, asked["fingerprints"], recipe.seed),
+        out=trained_folder(task.data_dir) / asked["name"],
         recipe=recipe,
         target_precision=asked["target_precision"],
         run_dir=run_dir,
-        about=f"the library {chore.root.name}",
+        about=f"the library {task.root.name}",
     )
-    with chore.open_resources() as resources:
+    try:
+        check_replaced(request)
+    except BundleError as e:  # there was none when the job was asked for
+        raise LibraryError(
+            f"there is another model {asked['name']} by now", "choose another name"
+        ) from e
+    with task.open_resources() as resources:
         report = yield from train(request, resources)
     return {
         "model_id": report.bundle.model_id,
@@ -193,13 +205,13 @@ def _train(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     }
 
 
-def _evaluate(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
-    bundle = chore.bundle()
-    with chore.open_resources() as resources:
+def _evaluate(_: Store, task: Task) -> Workflow[dict[str, Any]]:
+    bundle = task.bundle()
+    with task.open_resources() as resources:
         found = yield from evaluate_bundle(
             bundle,
-            VoteConfig.from_dict(chore.job.request["vote"]),
-            LabelRequest(chore.root.path, min_tracks=1),
+            VoteConfig.from_dict(task.job.request["vote"]),
+            LabelRequest(task.root.path, min_tracks=1),
             resources,
         )
     return {
@@ -210,10 +222,10 @@ def _evaluate(_: Store, chore: Chore) -> Workflow[dict[str, Any]]:
     }
 
 
-def _labels(chore: Chore, fingerprints: bool, seed: int) -> LabelRequest:
-    asked = chore.job.request
+def _labels(task: Task, fingerprints: bool, seed: int) -> LabelRequest:
+    asked = task.job.request
     return LabelRequest(
-        root=chore.root.path,
+        root=task.root.path,
         merges=asked["merges"],
         min_tracks=asked["min_tracks"],
         roll_up=asked["roll_up"],
@@ -223,7 +235,7 @@ def _labels(chore: Chore, fingerprints: bool, seed: int) -> LabelRequest:
     )
 
 
-CHORES: dict[str, Callable[[Store, Chore], Workflow[dict[str, Any]]]] = {
+TASKS: dict[str, Callable[[Store, Task], Workflow[dict[str, Any]]]] = {
     "scan": _scan,
     "plan": _plan,
     "apply": _apply,

@@ -25,3 +25,12 @@ def router(tag: str) -> APIRouter:
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For the description: these answers have the shape of a refusal."""
     return {status: {"model": Refusal} for status in statuses}
+
+
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/*": {}}},
+    206: {"content": {"audio/*": {}}},
+    **refusals(404),
+    416: {"description": "The range lies outside of the file."},
+}

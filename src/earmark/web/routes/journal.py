@@ -11,7 +11,7 @@ from earmark.web.routes import Number, refusals, router
 from earmark.web.routes.jobs import shown
 from earmark.web.schemas.jobs import Job
 from earmark.web.schemas.plans import JournalRun, JournalRuns
-from earmark.web.services import At, Hub
+from earmark.web.services import Services, ServicesDep
 
 routes = router("journal")
 
@@ -19,17 +19,17 @@ _MOST_RUNS = 50
 
 
 @routes.get("/journal/runs")
-async def runs(hub: At) -> JournalRuns:
+async def runs(services: ServicesDep) -> JournalRuns:
     """Runs that wrote to the libraries served, latest first."""
-    found = await asyncio.to_thread(_runs, hub)
+    found = await asyncio.to_thread(_runs, services)
     return JournalRuns(runs=[_shown(run, root) for run, root in found])
 
 
 @routes.post("/journal/runs/{run_id}/undo", status_code=202, responses=refusals(404, 409))
-async def undo(run_id: Number, hub: At) -> Job:
+async def undo(run_id: Number, services: ServicesDep) -> Job:
     """Give files back what they held before a run. Needs --allow-write."""
-    hub.require_write()
-    found = await asyncio.to_thread(_run, hub, run_id)
+    services.require_write()
+    found = await asyncio.to_thread(_run, services, run_id)
     if found is None:
         raise not_found("such run in the libraries served")
     run, root = found
@@ -37,31 +37,32 @@ async def undo(run_id: Number, hub: At) -> Job:
         raise Refused(409, f"there is nothing to undo in run {run_id}")
     title = f"Undo run {run_id} in {root.name}"
     return shown(
-        hub, await hub.jobs.submit("undo", root, title, {"run_id": run_id}, alone="run_id")
+        services,
+        await services.jobs.submit("undo", root, title, {"run_id": run_id}, alone="run_id"),
     )
 
 
-def _runs(hub: Hub) -> list[tuple[Run, Root]]:
-    with Journal(hub.settings.data_dir) as journal:
+def _runs(services: Services) -> list[tuple[Run, Root]]:
+    with Journal(services.settings.data_dir) as journal:
         wrote = [run for run in journal.runs() if run.counts]
-        pairs = ((run, _root(hub, journal, run)) for run in wrote[:_MOST_RUNS])
+        pairs = ((run, _root(services, journal, run)) for run in wrote[:_MOST_RUNS])
         return [(run, root) for run, root in pairs if root is not None]
 
 
-def _run(hub: Hub, run_id: int) -> tuple[Run, Root] | None:
-    with Journal(hub.settings.data_dir) as journal:
+def _run(services: Services, run_id: int) -> tuple[Run, Root] | None:
+    with Journal(services.settings.data_dir) as journal:
         for run in journal.runs():
             if run.run_id == run_id:
-                root = _root(hub, journal, run)
+                root = _root(services, journal, run)
                 return (run, root) if root else None
     return None
 
 
-def _root(hub: Hub, journal: Journal, run: Run) -> Root | None:
+def _root(services: Services, journal: Journal, run: Run) -> Root | None:
     """The one library that holds all files of a run; None where others are among them."""
     changes = journal.changes(run.run_id)
     paths = [change.path for change in changes if "path" not in change.damaged]
-    root = hub.roots.around(paths[0]) if paths else None
+    root = services.roots.around(paths[0]) if paths else None
     return root if root and all(map(root.holds, paths)) else None
 
 

@@ -13,14 +13,21 @@ from fastapi.responses import FileResponse
 from earmark.errors import FileError
 from earmark.genres import one_spelling, parse
 from earmark.genres.labels import choose_labels
+from earmark.inference.prediction import remember_prediction
 from earmark.library import Catalogue, Summary
 from earmark.models.bundle import Bundle
 from earmark.web.faults import Refused, not_found
-from earmark.web.pictures import Palette
-from earmark.web.presenting import answering, failed, media_type, refused, told
+from earmark.web.media import Palette
+from earmark.web.presenting import (
+    answer_of,
+    answering_model,
+    failed,
+    media_at,
+    media_type,
+    refused,
+)
 from earmark.web.roots import Root
-from earmark.web.routes import PREFIX, FileId, Name, refusals, router
-from earmark.web.routes.listening import AUDIO, PNG
+from earmark.web.routes import AUDIO, PNG, PREFIX, FileId, Name, refusals, router
 from earmark.web.schemas.jobs import Learning
 from earmark.web.schemas.libraries import (
     GenreCount,
@@ -29,8 +36,8 @@ from earmark.web.schemas.libraries import (
     LibraryDetail,
     LibraryList,
 )
-from earmark.web.schemas.listening import Classified, LibraryFiles, Listened, Media, Overview
-from earmark.web.services import At, Hub
+from earmark.web.schemas.listening import Classified, LibraryFiles, Media, Overview, TrackAnswer
+from earmark.web.services import Services, ServicesDep
 
 routes = router("libraries")
 
@@ -46,21 +53,23 @@ _KINDS = {
 
 
 @routes.get("/libraries")
-async def libraries(hub: At) -> LibraryList:
+async def libraries(services: ServicesDep) -> LibraryList:
     """The folders that were given at the start."""
 
     def read(catalogue: Catalogue) -> list[Library]:
-        return [_library(root, catalogue.summary(root.path)) for root in hub.roots.all.values()]
+        return [
+            _library(root, catalogue.summary(root.path)) for root in services.roots.all.values()
+        ]
 
-    found = await hub.with_catalogue(read)
-    return LibraryList(libraries=found, allow_write=hub.settings.allow_write)
+    found = await services.with_catalogue(read)
+    return LibraryList(libraries=found, allow_write=services.settings.allow_write)
 
 
 @routes.get("/libraries/{library_id}", responses=refusals(404))
-async def library(library_id: Name, hub: At) -> LibraryDetail:
+async def library(library_id: Name, services: ServicesDep) -> LibraryDetail:
     """What the last scan knows of a library."""
-    root = hub.roots[library_id]
-    summary = await hub.with_catalogue(lambda catalogue: catalogue.summary(root.path))
+    root = services.roots[library_id]
+    summary = await services.with_catalogue(lambda catalogue: catalogue.summary(root.path))
     counts, n_missing = _genre_counts(summary)
     return LibraryDetail(
         **_library(root, summary).model_dump(),
@@ -77,21 +86,21 @@ async def library(library_id: Name, hub: At) -> LibraryDetail:
     responses={422: {"model": Classified}, **refusals(404)},
 )
 async def classify(
-    library_id: Name, wanted: LibraryFiles, response: Response, hub: At
+    library_id: Name, wanted: LibraryFiles, response: Response, services: ServicesDep
 ) -> Classified:
     """Say the genre of files of a library."""
-    root = hub.roots[library_id]
-    bundle = await hub.model(wanted.model_id)
-    results = await asyncio.gather(*(_hear(hub, root, p, bundle) for p in wanted.paths))
-    if all(result.error for result in results):
+    root = services.roots[library_id]
+    bundle = await services.model(wanted.model_id)
+    results = await asyncio.gather(*(_answer(services, root, p, bundle) for p in wanted.paths))
+    if all(answer.result.error for answer in results):
         response.status_code = 422
-    return Classified(model=answering(bundle), results=list(results))
+    return Classified(model=answering_model(bundle), results=list(results))
 
 
 @routes.post("/libraries/{library_id}/labels", responses=refusals(404))
-async def labels(library_id: Name, wanted: Learning, hub: At) -> Labels:
+async def labels(library_id: Name, wanted: Learning, services: ServicesDep) -> Labels:
     """What would be learned from a library's tags with these merges."""
-    root = hub.roots[library_id]
+    root = services.roots[library_id]
 
     def read(catalogue: Catalogue) -> Labels:
         values = [track.tags.genres for track in catalogue.tracks(root.path) if not track.error]
@@ -111,31 +120,31 @@ async def labels(library_id: Name, wanted: Learning, hub: At) -> Labels:
             enough=len(choice.counts) >= 2,
         )
 
-    return await hub.with_catalogue(read)
+    return await services.with_catalogue(read)
 
 
 @routes.get(f"{_FILES}/audio", response_class=FileResponse, responses=AUDIO)
-async def audio(library_id: Name, file_id: FileId, hub: At) -> FileResponse:
+async def audio(library_id: Name, file_id: FileId, services: ServicesDep) -> FileResponse:
     """A file as it is; answers range requests."""
-    path = hub.roots[library_id].by_id(file_id)
+    path = services.roots[library_id].by_id(file_id)
     return FileResponse(path, media_type=media_type(Path(path).suffix))
 
 
 @routes.get(f"{_FILES}/preview", response_class=FileResponse, responses=AUDIO)
-async def preview(library_id: Name, file_id: FileId, hub: At) -> FileResponse:
+async def preview(library_id: Name, file_id: FileId, services: ServicesDep) -> FileResponse:
     """The sound as Ogg Opus, mono, for what a browser cannot play as it is."""
-    path = hub.roots[library_id].by_id(file_id)
-    made = await hub.derived.preview(path, hub.derived.folder_of(path))
+    path = services.roots[library_id].by_id(file_id)
+    made = await services.cache.preview(path, services.cache.folder_of(path))
     return FileResponse(made, media_type="audio/ogg")
 
 
 @routes.get(f"{_FILES}/overview", responses=refusals(404))
-async def overview(library_id: Name, file_id: FileId, hub: At) -> Overview:
+async def overview(library_id: Name, file_id: FileId, services: ServicesDep) -> Overview:
     """Peaks of the whole track, and what its spectrogram spans."""
-    root = hub.roots[library_id]
+    root = services.roots[library_id]
     path = root.by_id(file_id)
     url = media(root, file_id, path).spectrogram_url
-    return await hub.derived.overview(path, hub.derived.folder_of(path), url)
+    return await services.cache.overview(path, services.cache.folder_of(path), url)
 
 
 @routes.get(
@@ -144,11 +153,11 @@ async def overview(library_id: Name, file_id: FileId, hub: At) -> Overview:
     responses={**PNG, **refusals(404)},
 )
 async def spectrogram(
-    library_id: Name, file_id: FileId, hub: At, palette: Palette = "magma"
+    library_id: Name, file_id: FileId, services: ServicesDep, palette: Palette = "magma"
 ) -> FileResponse:
     """The whole track, a column of pixels for each peak, low frequencies at the bottom."""
-    path = hub.roots[library_id].by_id(file_id)
-    made = await hub.derived.spectrogram(path, hub.derived.folder_of(path), palette)
+    path = services.roots[library_id].by_id(file_id)
+    made = await services.cache.spectrogram(path, services.cache.folder_of(path), palette)
     return FileResponse(made, media_type="image/png")
 
 
@@ -157,12 +166,12 @@ async def spectrogram(
     response_class=Response,
     responses={200: {"content": {"image/*": {}}}, **refusals(404)},
 )
-async def cover(library_id: Name, file_id: FileId, hub: At) -> Response:
+async def cover(library_id: Name, file_id: FileId, services: ServicesDep) -> Response:
     """The picture in a file, or else the one beside it."""
-    root = hub.roots[library_id]
+    root = services.roots[library_id]
     path = root.by_id(file_id)
     try:
-        data = await hub.ears.cover(path)
+        data = await services.workers.cover(path)
     except FileError:  # damaged, and its folder may have a picture all the same
         data = b""
     kind = _image_type(data)
@@ -176,39 +185,26 @@ async def cover(library_id: Name, file_id: FileId, hub: At) -> Response:
 
 def media(root: Root, file_id: str, path: str) -> Media:
     """Where a file of a library can be heard and seen."""
-    base = f"{PREFIX}/libraries/{root.library_id}/files/{file_id}"
-    return Media(
-        audio_url=f"{base}/audio",
-        audio_type=media_type(Path(path).suffix),
-        preview_url=f"{base}/preview",
-        overview_url=f"{base}/overview",
-        spectrogram_url=f"{base}/spectrogram.png",
-        expires_at=None,
-        upload_id=None,
-    )
+    return media_at(f"{PREFIX}/libraries/{root.library_id}/files/{file_id}", path)
 
 
-async def _hear(hub: Hub, root: Root, name: str, bundle: Bundle) -> Listened:
+async def _answer(services: Services, root: Root, name: str, bundle: Bundle) -> TrackAnswer:
     try:
         path = root.by_name(name)
     except Refused as e:
         return refused(e.fault, name)
     file_id = root.file_id(path)
     try:
-        heard = await hub.ears.hear(path, bundle, hub.settings.catalogue)
+        served = await services.workers.predict(path, bundle, services.settings.catalogue)
     except FileError as e:
-        hub.metrics.files.labels("failed").inc()
+        services.metrics.files.labels("failed").inc()
         return failed(e, name, file_id)
-
-    def remember(catalogue: Catalogue) -> None:
-        if heard.is_news:
-            catalogue.put_slice_probs(heard.audio_id, bundle.model_id, heard.probs)
-        catalogue.set_audio_id(path, heard.audio_id)
-
-    await hub.with_catalogue(remember)
-    vote = hub.models.vote_of(bundle)
-    answer = told(heard, bundle, vote, name, file_id, media(root, file_id, path))
-    hub.metrics.files.labels("answered" if answer.genre else "unknown").inc()
+    await services.with_catalogue(
+        lambda catalogue: remember_prediction(catalogue, path, served.prediction, bundle.model_id)
+    )
+    vote = services.models.vote_of(bundle)
+    answer = answer_of(served, bundle, vote, name, file_id, media(root, file_id, path))
+    services.metrics.files.labels("answered" if answer.result.genre else "unknown").inc()
     return answer
 
 

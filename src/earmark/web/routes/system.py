@@ -3,52 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.util import find_spec
 
 from fastapi import Request, Response
 from starlette.datastructures import Headers
 
 from earmark.library import AUDIO_EXTENSIONS
 from earmark.version import __version__
+from earmark.web import recipes
 from earmark.web.auth import COOKIE, LIFETIME_S
 from earmark.web.faults import Refused
 from earmark.web.metrics import CONTENT_TYPE
 from earmark.web.routes import refusals, router
 from earmark.web.schemas.common import Health, Info, Limits, Token
-from earmark.web.services import At
+from earmark.web.services import ServicesDep
 
 routes = router("system")
-
-NEEDS = {
-    "head": ("sklearn", "onnx"),
-    "cnn": ("torch", "lightning_fabric", "sklearn", "matplotlib", "onnx", "onnxscript"),
-}
-"""Modules that training by each recipe takes."""
 
 _WRONG_TOKEN_S = 0.5
 
 
 @routes.get("/health", responses={503: {"model": Health}})
-def health(request: Request, response: Response, hub: At) -> Health:
+def health(request: Request, response: Response, services: ServicesDep) -> Health:
     """Whether the server is up. Needs no token."""
-    if hub.stopping:
+    if services.stopping:
         response.status_code = 503
     return Health(
-        status="stopping" if hub.stopping else "ok",
+        status="stopping" if services.stopping else "ok",
         version=__version__,
-        token_required=hub.sessions.required,
-        signed_in=hub.sessions.is_signed_in(Headers(scope=request.scope)),
+        token_required=services.auth.required,
+        signed_in=services.auth.is_signed_in(Headers(scope=request.scope)),
     )
 
 
 @routes.get("/info")
-def info(hub: At) -> Info:
+def info(services: ServicesDep) -> Info:
     """What this server may do, and how much it takes."""
-    bounds = hub.settings.bounds
+    bounds = services.settings.bounds
     return Info(
         version=__version__,
-        allow_write=hub.settings.allow_write,
-        can_train=[recipe for recipe, modules in NEEDS.items() if all(map(find_spec, modules))],
+        allow_write=services.settings.allow_write,
+        can_train=[recipe.name for recipe in recipes.summaries() if not recipe.missing_extra],
         limits=Limits(
             max_files=bounds.max_files,
             max_upload_bytes=bounds.max_upload_bytes,
@@ -58,29 +52,31 @@ def info(hub: At) -> Info:
             kept_s=bounds.kept_s,
         ),
         formats=sorted(AUDIO_EXTENSIONS),
-        n_workers=hub.settings.n_workers,
+        n_workers=services.settings.n_workers,
     )
 
 
 @routes.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(hub: At) -> Response:
+async def metrics(services: ServicesDep) -> Response:
     """Counters in Prometheus' text format."""
     sql = "SELECT state, count(*) FROM jobs GROUP BY state"
-    jobs = dict(await hub.jobs.stored(lambda store: store.query(sql)))
-    return Response(hub.metrics.text(jobs), media_type=CONTENT_TYPE)
+    jobs = dict(await services.jobs.stored(lambda store: store.query(sql)))
+    return Response(services.metrics.text(jobs), media_type=CONTENT_TYPE)
 
 
 @routes.post("/session", status_code=204, responses=refusals(401))
-async def sign_in(token: Token, request: Request, response: Response, hub: At) -> None:
+async def sign_in(
+    token: Token, request: Request, response: Response, services: ServicesDep
+) -> None:
     """Exchange the token for a cookie, which streams and players in a browser can bring."""
-    if not hub.sessions.required:
+    if not services.auth.required:
         return
-    if not hub.sessions.is_token(token.token):
+    if not services.auth.is_token(token.token):
         await asyncio.sleep(_WRONG_TOKEN_S)
         raise Refused(401, "that is not the token", "it was shown when the server started")
     response.set_cookie(
         COOKIE,
-        hub.sessions.new_cookie(),
+        services.auth.new_cookie(),
         max_age=LIFETIME_S,
         httponly=True,
         samesite="strict",

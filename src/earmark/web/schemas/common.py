@@ -53,7 +53,9 @@ class Info(Wire):
 
     version: str
     allow_write: bool
-    can_train: list[str] = Field(description="Recipes whose extras are installed.")
+    can_train: list[str] = Field(
+        description="Recipes whose extras are installed; see GET /recipes.", deprecated=True
+    )
     limits: Limits
     formats: list[str] = Field(description="File name endings that are music, with their dots.")
     n_workers: int

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from earmark.training.recipes import DEFAULT as DEFAULT_RECIPE
 from earmark.web.schemas.common import GenreName, Key, Share, Wire
 
 JobState = Literal["queued", "running", "cancelling", "done", "failed", "cancelled"]
@@ -55,10 +56,13 @@ class TrainRequest(Learning):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$")] = Field(
         description="Of the model."
     )
-    recipe: Literal["head", "cnn"] = Field(
-        "head", description="head: seconds, on the shipped model; cnn: a network of its own."
+    # A name, and no path of a file.
+    recipe: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        DEFAULT_RECIPE, description="A name in GET /recipes."
     )
-    epochs: Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description="cnn only.")
+    epochs: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="At most; null: as the recipe says. Only where it learns in epochs."
+    )
     target_precision: Share = Field(
         0.8, description="Share of right answers that the model's \"I don't know\" aims at."
     )

@@ -38,29 +38,48 @@ class Media(Wire):
     upload_id: Key | None = Field(description="To remove the upload before; null for libraries.")
 
 
-class Listened(Wire):
-    """One file's answer. Exactly one of `genre`, `reason` and `error` is not null."""
+class TrackResult(Wire):
+    """What is said of a track, in the shape that `earmark classify --json` gives."""
 
-    name: str = Field(description="As uploaded, or the path within the library.")
-    file_id: str | None = Field(description="The file's name in URLs of its library.")
-    genre: str | None
-    reason: str | None = Field(description="Why there is no genre although it could be heard.")
-    error: Fault | None = Field(description="Why it could not be heard.")
-    confidence: Share | None
+    path: str = Field(description="As uploaded, or the path within the library.")
+    genre: str | None = Field(description='Null: "I don\'t know", or the file cannot be used.')
+    confidence: Share | None = Field(description="How likely the likeliest genre is.")
     agreement: Share | None = Field(description="Share of slices whose first choice the winner is.")
-    proba: list[GenreShare] = Field(
-        description="Every genre, most likely first. They sum to how likely the track is music."
+    proba: dict[str, Share] = Field(
+        description="Of every genre, most likely first. They sum to how likely the track is music."
     )
+    slices: Annotated[int, Field(ge=0)] = Field(description="How many slices have voted.")
+    rejected: str | None = Field(description="Why there is no genre although it could be heard.")
+    error: str | None = Field(description="Why the file cannot be used.")
+
+
+class TrackAnswer(Wire):
+    """One file's answer: what is said of it, and what it takes to show why.
+
+    Exactly one of `result.genre`, `result.rejected` and `result.error` is not null.
+    """
+
+    result: TrackResult
+    hint: str = Field(description="What to do about `result.error`; empty where nothing can be.")
+    file_id: str | None = Field(description="The file's name in URLs of its library.")
     mixture: list[GenreShare] = Field(
         description="Shares of the track by its slices' votes where it has more than one style"
         " (they add up to 1); empty where it has one."
     )
-    slices: list[SliceVote]
+    slices: list[SliceVote] = Field(description="Each slice by itself.")
     duration_s: float | None = Field(description="As the file claims; null where it does not.")
     media: Media | None = Field(description="Null unless kept, or in a library.")
+    # What the first version had in the place of `result`.
+    name: str = Field(description="See `result.path`.", deprecated=True)
+    genre: str | None = Field(description="See `result.genre`.", deprecated=True)
+    reason: str | None = Field(description="See `result.rejected`.", deprecated=True)
+    error: Fault | None = Field(description="See `result.error` and `hint`.", deprecated=True)
+    confidence: Share | None = Field(description="See `result.confidence`.", deprecated=True)
+    agreement: Share | None = Field(description="See `result.agreement`.", deprecated=True)
+    proba: list[GenreShare] = Field(description="See `result.proba`.", deprecated=True)
 
 
-class Answering(Wire):
+class AnsweringModel(Wire):
     """Which model answered."""
 
     model_id: str
@@ -69,8 +88,8 @@ class Answering(Wire):
 
 
 class Classified(Wire):
-    model: Answering
-    results: list[Listened] = Field(description="In the order of the files.")
+    model: AnsweringModel
+    results: list[TrackAnswer] = Field(description="In the order of the files.")
 
 
 class LibraryFiles(Wire):

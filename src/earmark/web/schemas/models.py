@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from earmark.web.schemas.common import Key, Share, Wire
+
+ModelSource = Literal["shipped", "given", "trained"]
 
 
 class ModelSummary(Wire):
@@ -15,7 +17,7 @@ class ModelSummary(Wire):
     labels: list[str]
     created: str
     licence: str
-    source: str = Field(description="shipped, given (by --model) or trained (here).")
+    source: ModelSource = Field(description="trained: here; given: by --model.")
     in_use: bool
     accuracy: Share | None = Field(
         description="On test tracks, of artists not trained on where these are known."
@@ -44,3 +46,21 @@ class ModelCard(ModelSummary):
 
 class UseModel(Wire):
     model_id: Key
+
+
+class RecipeSummary(Wire):
+    """A way to learn."""
+
+    name: str
+    kind: str = Field(description="head, network, distilled or summary.")
+    description: str
+    takes: str = Field(description="How long, and how much music, in words.")
+    default: bool
+    epochs: int | None = Field(description="At most; null where it does not learn in epochs.")
+    missing_extra: str | None = Field(
+        description="What has to be installed before it can be used; null: nothing."
+    )
+
+
+class RecipeList(Wire):
+    recipes: list[RecipeSummary] = Field(description="The default first.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from earmark.web.schemas.common import GenreName, Key, Share, Wire
-from earmark.web.schemas.listening import GenreShare, Media
+from earmark.web.schemas.listening import GenreShare, Media, TrackResult
 
 Choice = Literal["open", "accepted", "rejected"]
 Show = Literal["proposed", "unknown", "error", "keep", "all"]
@@ -27,6 +27,7 @@ class PlanItem(Wire):
     action: Literal["fill", "overwrite", "append", "keep", "unknown", "error"] = Field(
         description="The first three write."
     )
+    writes: bool = Field(description="Whether a genre would be written: by its action.")
     reason: str = Field(description="Why nothing is to be written; empty where something is.")
     confidence: Share
     agreement: Share
@@ -35,6 +36,10 @@ class PlanItem(Wire):
     choice: Choice
     written: bool = Field(description="Whether the file holds `after` by a finished apply.")
     media: Media
+    result: TrackResult | None = Field(
+        description="What the model has said, whatever a person has made of it. Null where the file"
+        " was not listened to."
+    )
 
 
 class PlanAlbum(Wire):

@@ -6,6 +6,7 @@ An open store belongs to its thread. The server and the process of each job open
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -186,7 +187,7 @@ class Store:
             "INSERT INTO jobs (kind, state, root, title, request, created_at)"
             " VALUES (?, 'queued', ?, ?, ?, ?) RETURNING job_id"
         )
-        rows = self.query(sql, kind, json.dumps(root), title, json.dumps(request), time.time())
+        rows = self.query(sql, kind, json.dumps(root), title, to_json(request), time.time())
         return int(rows[0][0])
 
     def job(self, job_id: int) -> JobRow | None:
@@ -212,16 +213,38 @@ class Store:
 
     def add_event(self, job_id: int, kind: str, data: dict[str, Any]) -> None:
         sql = "INSERT INTO events (job_id, kind, data) VALUES (?, ?, ?)"
-        self.change(sql, job_id, kind, json.dumps(data))
+        self.change(sql, job_id, kind, to_json(data))
 
     def events(self, job_id: int, after: int, limit: int = 1000) -> list[EventRow]:
         """Events of a job that came after the one numbered `after`, oldest first."""
         sql = "SELECT seq, kind, data FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?"
-        return [EventRow(*row) for row in self.query(sql, job_id, after, limit)]
+        rows = self.query(sql, job_id, after, limit)
+        return [EventRow(seq, kind, to_json(from_json(data))) for seq, kind, data in rows]
+
+
+def to_json(value: Any) -> str:
+    """JSON text as every program reads it: what is no finite number is null."""
+    return json.dumps(finite(value), allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """What was stored; earlier versions may have written ``NaN``, which is null now."""
+    return json.loads(text, parse_constant=lambda _: None)
+
+
+def finite(value: Any) -> Any:
+    """The same with None for floats that are no finite numbers, at any depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return value
 
 
 def _assignments(columns: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    values = [json.dumps(v) if isinstance(v, dict) else v for v in columns.values()]
+    values = [to_json(v) if isinstance(v, dict) else v for v in columns.values()]
     return ", ".join(f"{name} = ?" for name in columns), values
 
 
@@ -230,7 +253,7 @@ def _job(row: tuple[Any, ...]) -> JobRow:
     values["root"] = json.loads(values["root"])
     for name in ("request", "progress", "result"):
         if values[name] is not None:
-            values[name] = json.loads(values[name])
+            values[name] = from_json(values[name])
     return JobRow(**values)
 
 
