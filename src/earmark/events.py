@@ -35,9 +35,10 @@ class FileSkipped:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something worth knowing that concerns no single file."""
+    """Something worth knowing; about the file at `path`, or, where that is empty, about none."""
 
     text: str
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

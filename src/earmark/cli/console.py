@@ -46,7 +46,7 @@ def cell(text: str, style: str = "") -> Text:
 
 def _line(event: Note | Epoch) -> str:
     if isinstance(event, Note):
-        return event.text
+        return f"{event.path}: {event.text}" if event.path else event.text
     return (
         f"epoch {event.epoch}: training loss {event.train_loss:.3f},"
         f" validation loss {event.valid_loss:.3f}, {event.valid_accuracy:.1%} of tracks right"

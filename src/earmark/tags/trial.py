@@ -40,7 +40,7 @@ def check_could_write(path: str) -> None:
 
 
 def _check_disk(path: str, status: os.stat_result) -> None:
-    if not hasattr(os, "statvfs"):  # Windows
+    if sys.platform == "win32":
         return
     disk = os.statvfs(path)
     if disk.f_flag & os.ST_RDONLY:
@@ -74,7 +74,7 @@ def _locked_on_macos() -> int:
 
 def _check_owner(path: str, status: os.stat_result, folder: os.stat_result) -> None:
     """The copy takes the file's place with its owner and group; only root may give files away."""
-    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+    if sys.platform == "win32" or os.geteuid() == 0:
         return
     me, groups = os.geteuid(), {os.getegid(), *os.getgroups()}
     if folder.st_mode & stat.S_ISVTX and me not in (status.st_uid, folder.st_uid):

@@ -132,7 +132,7 @@ def _each_file(
                 else:
                     tally.add(change.path, written)
                     if written.remark:
-                        yield Note(f"{change.path}: {written.remark}")
+                        yield Note(written.remark, change.path)
                 yield Progress(stage, n_done, len(changes), change.path)
                 if interrupts and n_done < len(changes):
                     tally.interrupted = True
@@ -215,7 +215,7 @@ class _Tally:
         else:
             way_back = f"{many} {done} before, which cannot be taken back"
             for path in paths:
-                yield Note(f"{done}, and cannot be taken back: {path}")
+                yield Note(f"{done}, and cannot be taken back", path)
         raise LibraryError(e.reason, "; ".join(filter(None, (e.hint, way_back)))) from e
 
     def report(self) -> ApplyReport:

@@ -127,7 +127,8 @@ def _stored(task: Task, event: Event) -> tuple[str, dict[str, Any]]:
     if isinstance(event, FileSkipped):
         return "skipped", {"path": task.shown(event.path), "reason": readable(event.reason)}
     if isinstance(event, Note):
-        return "note", {"text": readable(event.text)}
+        about = f"{task.shown(event.path)}: " if event.path else ""
+        return "note", {"text": readable(about + event.text)}
     assert isinstance(event, Epoch)
     return "epoch", dataclasses.asdict(event)
 
