@@ -83,10 +83,16 @@ class Fingerprint:
     duration_s: float
 
 
-def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
+def fingerprint(path: str | os.PathLike[str], name: str | None = None) -> Fingerprint:
     """Landmarks of the first `MAX_S` seconds of a file; none where it is silent.
 
     It is decoded from its beginning; 100 MB of memory do for any length.
+
+    Parameters
+    ----------
+    path : str or path-like
+    name : str, optional
+        Its `audio_id`, where that is known already.
 
     Raises
     ------
@@ -95,7 +101,7 @@ def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
     """
     y = _decode(path)
     hashes, ticks = landmarks(y)
-    return Fingerprint(audio_id(path), hashes, ticks, y.size / SR)
+    return Fingerprint(audio_id(path) if name is None else name, hashes, ticks, y.size / SR)
 
 
 def landmarks(y: FloatArray) -> tuple[Hashes, Ticks]:

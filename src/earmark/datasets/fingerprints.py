@@ -212,7 +212,7 @@ def _start(folder: Path, _: int) -> None:
 def _take(path: str) -> Fingerprint | str:
     """A file's fingerprint, or only its audio_id where that is in the store already."""
     name = audio_id(path)
-    return name if name in _known else fingerprint(path)
+    return name if name in _known else fingerprint(path, name)
 
 
 def _file(folder: Path) -> Path:
