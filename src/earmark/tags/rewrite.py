@@ -28,10 +28,13 @@ class Edited:
 def family_of(f: BinaryIO, path: str) -> Family:
     """The family that can write the tags of the open file `path`.
 
+    Whatever writing would refuse for being the file that it is, is refused here: planning asks,
+    too, and a person should not hear of it after all has been listened to.
+
     Raises
     ------
     TagError
-        There is none.
+        There is none, or the file holds a place that cannot be written safely.
     """
     container = identify(f, path)
     if container == "aac" and not id3v2.tag_size(rewound(f).read(id3v2.HEADER_SIZE)):
@@ -39,7 +42,10 @@ def family_of(f: BinaryIO, path: str) -> Family:
         raise TagError(path, "raw AAC cannot hold tags", "put it into an M4A file")
     if container not in FAMILIES:
         raise TagError(path, "tags of this type of file can be read and not written")
-    return FAMILIES[container]
+    family = FAMILIES[container]
+    with tag_errors(path):
+        family.check(f)
+    return family
 
 
 def rewrite(
