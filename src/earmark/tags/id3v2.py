@@ -25,6 +25,7 @@ NEW_VERSION = 3  # for a file without a tag: the version that every player reads
 PADDING = 2048  # for a tag that has to grow: later edits then need not move the audio
 UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 _MAX_FRAMES = 20_000
+_MARKS = {b"\xff\xfe": "le", b"\xfe\xff": "be"}
 _FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9\0]")
 GENRE_IDS = (b"TCON", b"TCO", b"TCO\0")  # the last: v2.2 name in a v2.3 tag, some programs do so
 _USER_IDS = (b"TXXX", b"TXX", b"TXX\0")
@@ -32,12 +33,16 @@ _USER_IDS = (b"TXXX", b"TXX", b"TXX\0")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame: its ID, its flags (0 in v2.2) and the bytes that follow its header."""
+    """A frame: its ID, its flags (0 in v2.2), its bytes as found, and how many are its header."""
 
     frame_id: bytes
     flags: int
-    body: bytes
-    raw: bytes  # header included, as found
+    raw: bytes
+    head: int
+
+    @property
+    def body(self) -> bytes:
+        return self.raw[self.head :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +149,44 @@ def genre_frames(tag: Tag) -> list[Frame]:
 
 def is_user_genre(frame: Frame) -> bool:
     """Whether this is a text of the user's own (TXXX) that is named "genre"."""
-    if frame.frame_id not in _USER_IDS or frame.flags or len(frame.body) > 1 << 16:
+    if frame.frame_id not in _USER_IDS or frame.flags:
         return False
-    encoding, text = frame.body[:1], frame.body[1:]
-    if encoding in (b"\0", b"\3"):
-        name = text.split(b"\0", 1)[0].decode("latin-1")
-    else:
-        name = text[:14].decode("utf-16" if encoding == b"\1" else "utf-16-be", "ignore")
-        name = name.split("\0", 1)[0]
-    return name.lower() == "genre"
+    found = text_values(frame.raw[frame.head : frame.head + 16])  # the name comes first
+    return len(found) > 1 and found[0].lower() == "genre"
+
+
+def text_values(body: bytes) -> list[str]:
+    """What the body of a text frame holds: an encoding byte, then values with NULs between."""
+    encoding, data = body[:1], body[1:]
+    if encoding in (b"\1", b"\2"):
+        data = data[: len(data) & ~1]
+        order = "be" if encoding == b"\2" or _looks_big_endian(data) else "le"
+        found = []
+        for value in _split_wide(data):
+            mark = _MARKS.get(value[:2])
+            order = mark or order
+            found.append((value[2:] if mark else value).decode(f"utf-16-{order}", "replace"))
+        return found
+    return data.decode("utf-8" if encoding == b"\3" else "latin-1", "replace").split("\0")
+
+
+def _split_wide(data: bytes) -> list[bytes]:
+    """`data` parted at NULs of two bytes."""
+    parts, start = [], 0
+    at = data.find(b"\0\0")
+    while at >= 0:
+        if at % 2:
+            at = data.find(b"\0\0", at + 1)
+            continue
+        parts.append(data[start:at])
+        start = at + 2
+        at = data.find(b"\0\0", start)
+    return [*parts, data[start:]]
+
+
+def _looks_big_endian(data: bytes) -> bool:
+    """Whether text without a byte order mark has its zeros where big-endian Latin text has them."""
+    return data[:2] not in _MARKS and data[0::2].count(0) > data[1::2].count(0)
 
 
 def other_frames(tag: Tag) -> list[bytes]:
@@ -171,16 +205,6 @@ def with_genre(tag: Tag, bodies: list[bytes], user_bodies: Iterable[bytes] = ())
     return replace(tag, frames=(*kept[:at], *new, *kept[at:]))
 
 
-def reduced(tag: Tag, frames: Iterable[Frame]) -> bytes:
-    """A tag of `frames` alone, for a reader."""
-    flags = tag.flags & UNSYNCHRONISED if tag.version == 4 else 0
-    body = b"".join(
-        _header(tag.version, frame.frame_id, len(frame.body), frame.flags) + frame.body
-        for frame in frames
-    )
-    return _tag_header(tag.version, tag.revision, flags, len(body)) + body
-
-
 def _is_genre(frame: Frame) -> bool:
     return frame.frame_id in GENRE_IDS or is_user_genre(frame)
 
@@ -190,14 +214,12 @@ def make_frame(version: int, name: str, body: bytes) -> Frame:
     if version == 2:
         name = {"TCON": "TCO", "TXXX": "TXX"}[name]
     frame_id = name.encode("latin-1")
-    return Frame(frame_id, 0, body, _header(version, frame_id, len(body), 0) + body)
-
-
-def _header(version: int, frame_id: bytes, size: int, flags: int) -> bytes:
     if version == 2:
-        return frame_id + size.to_bytes(3, "big")
-    length = _to_syncsafe(size) if version == 4 else size.to_bytes(4, "big")
-    return frame_id + length + flags.to_bytes(2, "big")
+        head = frame_id + len(body).to_bytes(3, "big")
+    else:
+        size = _to_syncsafe(len(body)) if version == 4 else len(body).to_bytes(4, "big")
+        head = frame_id + size + b"\0\0"
+    return Frame(frame_id, 0, head + body, len(head))
 
 
 def text_body(version: int, values: tuple[str, ...]) -> bytes:
@@ -234,7 +256,7 @@ def _frames(version: int, body: bytes) -> tuple[tuple[Frame, ...], bytes]:
             break
         flags = 0 if version == 2 else int.from_bytes(body[at + 8 : at + 10], "big")
         end = at + head + size
-        frames.append(Frame(frame_id, flags, body[at + head : end], body[at:end]))
+        frames.append(Frame(frame_id, flags, body[at:end], head))
         if len(frames) > _MAX_FRAMES:
             raise DamagedTagError(f"ID3v2 tag has more than {_MAX_FRAMES} frames")
         at = end

@@ -4,16 +4,16 @@ A genre stands in TCON. Some programs write it to TXXX under the name GENRE, whi
 like show as the genre where TCON is missing: that is read after TCON, and goes when TCON is
 written.
 
-mutagen reads the few frames that are wanted; pictures and lyrics are not handed to it. What a
-frame may hold is bounded, inflated or not, so that no small file costs minutes or gigabytes.
+Frames are taken apart here and not by a tag library: what they may hold, inflated or not, is
+bounded, so that no small file costs minutes or gigabytes, and pictures are not looked at.
 """
 
 from __future__ import annotations
 
 import zlib
-from io import BytesIO
+from itertools import chain
 
-from mutagen.id3 import ID3, Frames
+from mutagen.id3 import ID3
 
 from earmark.tags import id3v2
 from earmark.tags.fields import DamagedTagError, Keys, Native, Source, Texts, pick
@@ -28,32 +28,51 @@ KEYS: Keys = {
     "groupings": ("TIT1", "GRP1"),
 }
 _USER_KEYS: Keys = {"genres": ("TXXX:genre",)}
-_FRAMES = {name: Frames[name] for name in {key[:4] for keys in KEYS.values() for key in keys}}
-_FRAMES |= {old.__name__: old for new in _FRAMES.values() for old in new.__subclasses__()}  # v2.2
-_WANTED = {name.encode() for name in _FRAMES}
+_OLD_NAMES = {  # of v2.2, also found in tags of v2.3
+    b"TCO": "TCON",
+    b"TP1": "TPE1",
+    b"TP2": "TPE2",
+    b"TAL": "TALB",
+    b"TT2": "TIT2",
+    b"TT1": "TIT1",
+    b"TXX": "TXXX",
+}
+_NAMES = {name[:4].encode(): name[:4] for keys in KEYS.values() for name in keys} | _OLD_NAMES
 _MAX_TEXT = 1 << 16  # bytes of a frame that are read as text
-_COMPRESSED = {3: 0x80, 4: 0x08}  # bit of a frame's flags
-_LENGTH_FIELD = 4  # bytes before compressed data, which say how long it will be
+# Bits of a frame's flags, by version: compressed, encrypted, of a group.
+_FLAGS = {2: (0, 0, 0), 3: (0x80, 0x40, 0x20), 4: (0x08, 0x04, 0x40)}
 _LENGTH_FLAG, _UNSYNCHRONISED_FLAG = 0x01, 0x02  # of a v2.4 frame
+_LENGTH_FIELD = 4  # bytes before compressed data, which say how long it will be
 
 
 def sources(data: bytes) -> list[Source]:
-    """What the tag in `data` says, its own genre field before that of other programs."""
+    """What the tag in `data` says, its own genre field before that of other programs.
+
+    Raises
+    ------
+    DamagedTagError
+        The tag cannot be taken apart, or its genre is longer than any.
+    """
     if not data:
         return []
     tag = id3v2.parse(data)
-    small = id3v2.reduced(tag, [frame for f in tag.frames if (frame := _readable(tag, f))])
-    # Untranslated: mutagen would resolve "(17)" and split "(17)Rock".
-    loaded = ID3(BytesIO(small), translate=False, load_v1=False, known_frames=_FRAMES)
-    found = [(tag.dialect, texts(loaded))]
-    if any(map(id3v2.is_user_genre, tag.frames)):
-        found.append((tag.dialect, pick(_USER_KEYS, lambda key: _lookup(loaded, key))))
-    return found
+    frames: dict[str, list[list[str]]] = {}
+    for frame in tag.frames:
+        name = _NAMES.get(frame.frame_id.rstrip(b"\0"))
+        if name:
+            key, values = _key_and_values(name, _body(tag, frame))
+            frames.setdefault(key, []).append(values)
+    # Several frames of one name may say the same.
+    found = {k: v[0] if len(v) == 1 else dict.fromkeys(chain(*v)) for k, v in frames.items()}
+    result = [(tag.dialect, pick(KEYS, lambda key: found.get(key, ())))]
+    if "TXXX:genre" in found:
+        result.append((tag.dialect, pick(_USER_KEYS, lambda key: found.get(key, ()))))
+    return result
 
 
 def texts(tags: ID3) -> Texts:
     """What a tag says that mutagen has parsed."""
-    return pick(KEYS, lambda key: _lookup(tags, key))
+    return pick(KEYS, lambda key: [str(v) for frame in tags.getall(key) for v in frame.text])
 
 
 def get(data: bytes, name: str = "id3v2") -> Native:
@@ -89,46 +108,35 @@ def bodies(data: bytes, values: tuple[str, ...]) -> list[bytes]:
     return [id3v2.text_body(version, values)] if values else []
 
 
-def _lookup(tags: ID3, key: str) -> list[str]:
-    if key.startswith("TXXX:"):
-        frames = [frame for frame in tags.getall("TXXX") if f"TXXX:{frame.desc.lower()}" == key]
-    else:
-        frames = tags.getall(key)
-    return [str(value) for frame in frames for value in frame.text]
+def _key_and_values(name: str, body: bytes) -> tuple[str, list[str]]:
+    if len(body) > _MAX_TEXT:
+        if name == "TCON":
+            raise DamagedTagError(f"its genre is longer than {_MAX_TEXT >> 10} KiB")
+        return name, []
+    values = id3v2.text_values(body)
+    if name == "TXXX":  # the user's own name of it comes first
+        return f"TXXX:{values[0].lower()}", values[1:]
+    return name, values
 
 
-def _readable(tag: id3v2.Tag, frame: id3v2.Frame) -> id3v2.Frame | None:
-    """`frame` as mutagen may have it; None where it is not wanted, or too long for a text.
-
-    Raises
-    ------
-    DamagedTagError
-        It is the genre, and too long.
-    """
-    if frame.frame_id.rstrip(b"\0") not in _WANTED:
-        return None
+def _body(tag: id3v2.Tag, frame: id3v2.Frame) -> bytes:
+    """The text in a frame: inflated, as far as it may be read; empty where it cannot be."""
+    size = len(frame.raw) - frame.head
+    if not frame.flags and not (tag.version == 4 and tag.flags & id3v2.UNSYNCHRONISED):
+        return frame.body if size <= _MAX_TEXT else frame.raw[: _MAX_TEXT + 1]
+    compressed, encrypted, grouped = (bool(frame.flags & bit) for bit in _FLAGS[tag.version])
     body = frame.body
-    if frame.flags & _COMPRESSED.get(tag.version, 0):
-        frame = _inflated(tag, frame)
-        body = frame.body
-    if len(body) <= _MAX_TEXT:
-        return frame
-    if frame.frame_id in id3v2.GENRE_IDS:
-        raise DamagedTagError(f"its genre is longer than {_MAX_TEXT >> 10} KiB")
-    return None
-
-
-def _inflated(tag: id3v2.Tag, frame: id3v2.Frame) -> id3v2.Frame:
-    """A compressed frame, or as much of it as may be read; as it is where it is damaged."""
-    body, flags = frame.body, frame.flags
-    if tag.version == 4:
-        if flags & _UNSYNCHRONISED_FLAG or tag.flags & id3v2.UNSYNCHRONISED:
+    if encrypted:
+        return b""
+    if tag.version == 3:
+        body = body[_LENGTH_FIELD * compressed + grouped :]
+    elif tag.version == 4:
+        body = body[grouped + _LENGTH_FIELD * bool(frame.flags & _LENGTH_FLAG) :]
+        if frame.flags & _UNSYNCHRONISED_FLAG or tag.flags & id3v2.UNSYNCHRONISED:
             body = body.replace(b"\xff\x00", b"\xff")
-        body = body[_LENGTH_FIELD:] if flags & _LENGTH_FLAG else body
-    else:
-        body = body[_LENGTH_FIELD:]
-    try:
-        body = zlib.decompressobj().decompress(body, _MAX_TEXT + 1)
-    except zlib.error:
-        return id3v2.make_frame(tag.version, frame.frame_id.decode("latin-1"), b"")
-    return id3v2.make_frame(tag.version, frame.frame_id.decode("latin-1"), body)
+    if compressed:
+        try:
+            return zlib.decompressobj().decompress(body, _MAX_TEXT + 1)
+        except zlib.error:
+            return b""
+    return body

@@ -110,13 +110,12 @@ def layout(f: BinaryIO, start: int, end: int) -> Layout:
 
 def place_sources(place: Place) -> list[Source]:
     """What a place says; the genre of free-form items comes behind."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for name, raw in place.items:
         key = _key(place, name, raw)
         if key and len(raw) <= _MAX_TEXT:
-            texts = found.setdefault(key, [])
             # gnre and ©gen may say the same twice.
-            texts += [text for text in _texts(place, name, raw) if text not in texts[:100]]
+            found.setdefault(key, {}).update(dict.fromkeys(_texts(place, name, raw)))
     dialect = _DIALECTS[place.kind]
     if place.kind == "ilst":
         sources: list[Source] = [(dialect, pick(KEYS, lambda key: found.get(key, ())))]

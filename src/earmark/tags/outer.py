@@ -52,9 +52,9 @@ class Outer:
         return self.start > 0
 
     def inside(self, f: BinaryIO) -> Any:
-        """What the tags are around, as a file."""
+        """The file without the tags in front."""
         f.seek(0)
-        return Window(f, self.start, self.end) if self.tags else f
+        return Window(f, self.start, self.end) if self.start else f
 
 
 def find(f: BinaryIO, prefix: str = "", best: str = "id3v2") -> Outer:
