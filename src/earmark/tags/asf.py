@@ -115,7 +115,7 @@ class AsfFamily(Family):
         return (
             [o for o in header.objects if o[0] not in known],
             [o for o in header.extension if o[0] not in known],
-            header.extension_head if header.extension else b"",
+            header.extension_head,
             header.extension_rest,
             kept,
             outer.others(around),

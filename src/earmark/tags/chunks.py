@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
 from earmark.tags.edits import Edit, read_at
-from earmark.tags.fields import DamagedTagError
+from earmark.tags.fields import DamagedTagError, UnsafePlaceError
 
 HEAD = 8
 _MAX_CHUNKS = 10_000
@@ -100,7 +100,7 @@ def edits(
 
     Raises
     ------
-    DamagedTagError
+    UnsafePlaceError
         The file would be longer than such a file can be.
     """
     found = [
@@ -118,7 +118,7 @@ def edits(
         return []
     size = max(form.end, end) - form.start - HEAD + sum(edit.shift for edit in found)
     if size > _MAX_SIZE:
-        raise DamagedTagError("the file would be longer than 4 GiB")
+        raise UnsafePlaceError("the file would be longer than 4 GiB")
     at = form.start + 4
     found.append(Edit(at, at + 4, size.to_bytes(4, form.order)))
     sound = form.sound()

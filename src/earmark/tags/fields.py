@@ -47,6 +47,10 @@ class DamagedTagError(ValueError):
     """The tag is broken, or of a kind that cannot be edited safely; the text says how."""
 
 
+class UnsafePlaceError(DamagedTagError):
+    """The file may be sound, but its genre cannot be written safely; the text is the reason."""
+
+
 class Family(ABC):
     """One kind of tag, such as ID3 or Vorbis comments, and the containers that use it.
 

@@ -19,7 +19,14 @@ from earmark.tags import id3v2text, ogg, outer
 from earmark.tags.ape import ApeFamily
 from earmark.tags.asf import AsfFamily
 from earmark.tags.edits import read_at
-from earmark.tags.fields import DamagedTagError, Family, Reading, clean, rewound
+from earmark.tags.fields import (
+    DamagedTagError,
+    Family,
+    Reading,
+    UnsafePlaceError,
+    clean,
+    rewound,
+)
 from earmark.tags.files import open_regular, reason
 from earmark.tags.flac import FlacFamily
 from earmark.tags.id3 import Id3Family
@@ -169,6 +176,8 @@ def tag_errors(path: str) -> Iterator[None]:
         cause = _os_error(e)
         if cause is not None:
             raise TagError(path, reason(cause)) from e
+        if isinstance(e, UnsafePlaceError):
+            raise TagError(path, str(e)) from e
         text = clean(str(e)) if isinstance(e, DamagedTagError | mutagen.MutagenError) else ""
         raise TagError(path, f"its tags or headers are damaged{f': {text}' if text else ''}") from e
 

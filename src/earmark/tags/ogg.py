@@ -28,6 +28,7 @@ from earmark.tags.fields import (
     Native,
     Reading,
     Source,
+    UnsafePlaceError,
     combine,
     numbered,
 )
@@ -188,7 +189,7 @@ def _links(f: BinaryIO, around: outer.Outer, every_page: bool) -> list[Link]:
             links.append(_link(f, page.start, around.end))
             skip_to = links[-1].end_of_heads
             if links[-1].serials & known:
-                raise DamagedTagError("two streams of its chain have the same number")
+                raise UnsafePlaceError("two streams of its chain have the same number")
             if len(links) > _MAX_LINKS:
                 raise DamagedTagError(f"it is a chain of more than {_MAX_LINKS} recordings")
             known |= links[-1].serials

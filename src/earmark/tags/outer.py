@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from earmark.tags import apev2, id3v1, id3v2, id3v2text
 from earmark.tags.edits import Edit, Window, read_at
-from earmark.tags.fields import DamagedTagError, Native, Source, numbered
+from earmark.tags.fields import DamagedTagError, Native, Source, UnsafePlaceError, numbered
 
 _MAX_TAGS = 32
 _MAX_SIZE = 1 << 28  # of one tag: more than ID3v2 can say
@@ -176,12 +176,12 @@ def refuse_in_front(outer: Outer, container: str) -> None:
 
     Raises
     ------
-    DamagedTagError
+    UnsafePlaceError
     """
     if outer.in_front:
         kind = "an APEv2" if outer.first("id3v2") is None else "an ID3v2"
-        raise DamagedTagError(
-            f"{kind} tag stands in front of the {container} file, where most players cannot open "
+        raise UnsafePlaceError(
+            f"{kind} tag stands in front of the {container} data, where most players cannot open "
             "it; remove that tag first"
         )
 

@@ -36,16 +36,20 @@ def family_of(f: BinaryIO, path: str) -> Family:
     TagError
         There is none, or the file holds a place that cannot be written safely.
     """
+    family = _family(f, path)
+    with tag_errors(path):
+        family.check(f)
+    return family
+
+
+def _family(f: BinaryIO, path: str) -> Family:
     container = identify(f, path)
     if container == "aac" and not id3v2.tag_size(rewound(f).read(id3v2.HEADER_SIZE)):
         # Some players, and mutagen, take it for a damaged MP3 once a tag stands before it.
         raise TagError(path, "raw AAC cannot hold tags", "put it into an M4A file")
     if container not in FAMILIES:
         raise TagError(path, "tags of this type of file can be read and not written")
-    family = FAMILIES[container]
-    with tag_errors(path):
-        family.check(f)
-    return family
+    return FAMILIES[container]
 
 
 def rewrite(
@@ -76,7 +80,7 @@ def rewrite(
     with open_regular(path) as source, create(temp) as f:
         old_sha = copy(source, f)
         with tag_errors(path):
-            family = family_of(source, path)
+            family = _family(source, path)
             edit(family, f)
             tags = tags_of(f, path)
             others = (_rest(tags), family.others(f))
