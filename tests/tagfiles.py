@@ -76,14 +76,14 @@ def decoded(path: Path) -> str:
     digest = hashlib.sha256()
     # FFmpeg takes an ID3v1 tag behind WavPack or Musepack for a block of it.
     invalid = contextlib.suppress(av.error.InvalidDataError)
-    data = io.BytesIO(_without_tail(path.read_bytes()))
-    with av.open(data, metadata_errors="replace") as file, invalid:
+    data = io.BytesIO(without_tail(path.read_bytes()))
+    with av.open(data, "r", metadata_errors="replace") as file, invalid:
         for frame in file.decode(audio=0):
             digest.update(frame.to_ndarray().tobytes())
     return digest.hexdigest()
 
 
-def _without_tail(data: bytes) -> bytes:
+def without_tail(data: bytes) -> bytes:
     """`data` without ID3v1 and APEv2 at its end."""
     while True:
         if data[-128:-125] == b"TAG":

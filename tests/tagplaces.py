@@ -146,7 +146,7 @@ def with_cover(path: Path, container: str, cover_genre: str = "", *genres: str) 
 
 def chain(path: Path, container: str, *genres: str) -> None:
     """Recordings one after the other, each with its genre, or none where that is empty."""
-    parts = []
+    parts: list[bytes] = []
     for genre in genres:
         vorbis(path, container, *([genre] if genre else []))
         pages = ogg_pages(path)
@@ -224,7 +224,7 @@ def info_list(*items: tuple[bytes, bytes]) -> bytes:
     return b"LIST" + struct.pack("<I", 4 + len(content)) + b"INFO" + content
 
 
-def with_chunks(path: Path, codec: str, *chunks: bytes) -> None:
+def with_chunks(path: Path, codec: str, *chunks: bytes) -> Path:
     """A WAV file of that codec, with chunks behind the sound and no others."""
     plain = path.with_suffix(".raw.wav")
     fmt = {"libmp3lame": "s16p", "adpcm_ima_wav": "s16p"}.get(codec, "s16")
@@ -239,6 +239,11 @@ def with_chunks(path: Path, codec: str, *chunks: bytes) -> None:
         at += 8 + size + size % 2
     body = b"WAVE" + b"".join(kept) + b"".join(chunks)
     path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    return path
+
+
+def _wav_of(codec: str) -> Callable[[Path], object]:
+    return lambda path: with_chunks(path, codec, info_list((b"IGNR", b"Jazz\0")))
 
 
 def id3_chunk(tag: bytes) -> bytes:
@@ -258,7 +263,7 @@ def _two_aiff_tags(path: Path) -> None:
 
 def _wma(name: str, in_metadata: bool = False) -> Callable[[Path], object]:
     def make(path: Path) -> None:
-        from mutagen.asf import ASFUnicodeAttribute
+        from mutagen.asf._attrs import ASFUnicodeAttribute
 
         wma(path)
         audio: Any = mutagen.File(path)
@@ -270,6 +275,10 @@ def _wma(name: str, in_metadata: bool = False) -> Callable[[Path], object]:
 
 
 # --- Monkey's Audio, WavPack, Musepack ------------------------------------------------------------
+
+
+def _tagged(container: str) -> Callable[[Path], object]:
+    return lambda path: ape(path, container, "Jazz")
 
 
 def _untagged(container: str, back: bytes) -> Callable[[Path], object]:
@@ -292,7 +301,7 @@ _AROUND: dict[str, Place] = {}
 for _name, _suffix in (("wavpack", ".wv"), ("ape", ".ape"), ("musepack", ".mpc")):
     _other = make_ape({"Genre": "Other"}) + id3v1(JAZZ)
     for _kind, _maker in {
-        "APEv2": lambda p, n=_name: ape(p, n, "Jazz"),
+        "APEv2": _tagged(_name),
         "ID3v1": _untagged(_name, id3v1(JAZZ)),
         "APEv2 Other, ID3v1": _untagged(_name, _other),
     }.items():
@@ -363,9 +372,7 @@ PLACES: dict[str, Place] = {
     ),
     "mp4: ID3v1": Place(".m4a", lambda p: append(_bare_m4a(p), id3v1(JAZZ))),
     **{
-        f"wav: INFO of {codec}": Place(
-            ".wav", lambda p, c=codec: with_chunks(p, c, info_list((b"IGNR", b"Jazz\0")))
-        )
+        f"wav: INFO of {codec}": Place(".wav", _wav_of(codec))
         for codec in ("pcm_s16le", "adpcm_ms", "adpcm_ima_wav", "pcm_mulaw", "libmp3lame")
     },
     "wav: second INFO": Place(
@@ -391,14 +398,14 @@ PLACES: dict[str, Place] = {
         ".wav",
         lambda p: with_chunks(p, "pcm_s16le", id3_chunk(id3(None)), id3_chunk(id3("Jazz"))),
     ),
-    "wav: ID3v1": Place(".wav", lambda p: (with_chunks(p, "pcm_s16le"), append(p, id3v1(JAZZ)))),
+    "wav: ID3v1": Place(".wav", lambda p: append(with_chunks(p, "pcm_s16le"), id3v1(JAZZ))),
     "aiff: ID3v2": Place(".aiff", lambda p: chunked(p, "aiff", 3, "Jazz")),
     "aiff: second ID3v2": Place(".aiff", _two_aiff_tags),
     "aiff: ID3v1": Place(".aiff", lambda p: append(sample(p, "aiff"), id3v1(JAZZ))),
     "asf: WM/Genre": Place(".wma", lambda p: wma(p, "Jazz")),
     "asf: Genre": Place(".wma", _wma("Genre")),
     "asf: metadata": Place(".wma", _wma("WM/Genre", in_metadata=True)),
-    "asf: ID3v1": Place(".wma", lambda p: (wma(p), append(p, id3v1(JAZZ)))),
+    "asf: ID3v1": Place(".wma", lambda p: append(_bare_wma(p), id3v1(JAZZ))),
     **_AROUND,
 }
 
@@ -414,6 +421,11 @@ def _ogg_flac(path: Path) -> None:
     audio: Any = mutagen.File(path)
     audio["genre"] = ["Jazz"]
     audio.save()
+
+
+def _bare_wma(path: Path) -> Path:
+    wma(path)
+    return path
 
 
 def _bare_m4a(path: Path) -> Path:

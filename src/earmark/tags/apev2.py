@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from earmark.tags.fields import DamagedTagError, Keys, Texts, pick
+from earmark.tags.fields import DamagedTagError, Keys, Texts, pick, too_long
 
 KEYS: Keys = {
     "genres": ("genre",),
@@ -33,7 +33,6 @@ _KIND = 6  # bits of an item's flags: 0 is text in UTF-8
 _BLOCK = struct.Struct("<8sIIII8s")  # header or footer: magic, version, size, items, flags, zeros
 _TEXT = 0
 _MAX_ITEMS = 20_000
-_MAX_TEXT = 1 << 16  # bytes of an item that are read as text
 _FRAMES = {
     "title": "TIT2",
     "artist": "TPE1",
@@ -177,9 +176,9 @@ def _text_items(tag: Tag) -> dict[str, list[str]]:
     """Keys in lower case, and the values of all text items of such a key."""
     found: dict[str, list[str]] = {}
     for flags, key, value in tag.items:
-        if flags & _KIND == _TEXT and len(value) <= _MAX_TEXT:
-            text = value.decode("utf-8", "replace")
-            found.setdefault(key.decode("ascii", "replace").lower(), []).extend(text.split("\0"))
+        name = key.decode("ascii", "replace").lower()
+        if flags & _KIND == _TEXT and not too_long(name, len(value)):
+            found.setdefault(name, []).extend(value.decode("utf-8", "replace").split("\0"))
     return found
 
 

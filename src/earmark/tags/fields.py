@@ -30,6 +30,9 @@ places of a kind are numbered: ``id3v2-2``.
 Texts = dict[str, tuple[str, ...]]
 """Field of `earmark.types.Tags` to what one place says of it."""
 
+MAX_TEXT = 1 << 16
+"""Bytes of a value that are read as text: no small file may cost minutes or gigabytes."""
+
 Source = tuple[str, Texts]
 """Kind of tag, as `earmark.types.Tags.dialect` calls it, and what one such tag says."""
 
@@ -141,6 +144,19 @@ def combine(sources: list[Source], duration_s: float | None) -> Reading:
 @functools.lru_cache(maxsize=4096)
 def _speaks(values: tuple[str, ...]) -> bool:
     return not is_missing(values)
+
+
+def too_long(key: str, size: int) -> bool:
+    """Whether a text of `size` bytes is longer than is read, under the lower-case name `key`.
+
+    Raises
+    ------
+    DamagedTagError
+        It is the genre.
+    """
+    if size > MAX_TEXT and key == "genre":
+        raise DamagedTagError(f"its genre is longer than {MAX_TEXT >> 10} KiB")
+    return size > MAX_TEXT
 
 
 def numbered(kind: str, n: int) -> str:

@@ -16,7 +16,7 @@ from itertools import chain
 from mutagen.id3 import ID3
 
 from earmark.tags import id3v2
-from earmark.tags.fields import DamagedTagError, Keys, Native, Source, Texts, pick
+from earmark.tags.fields import MAX_TEXT, Keys, Native, Source, Texts, pick, too_long
 
 KEYS: Keys = {
     "genres": ("TCON",),
@@ -38,7 +38,6 @@ _OLD_NAMES = {  # of v2.2, also found in tags of v2.3
     b"TXX": "TXXX",
 }
 _NAMES = {name[:4].encode(): name[:4] for keys in KEYS.values() for name in keys} | _OLD_NAMES
-_MAX_TEXT = 1 << 16  # bytes of a frame that are read as text
 # Bits of a frame's flags, by version: compressed, encrypted, of a group.
 _FLAGS = {2: (0, 0, 0), 3: (0x80, 0x40, 0x20), 4: (0x08, 0x04, 0x40)}
 _LENGTH_FLAG, _UNSYNCHRONISED_FLAG = 0x01, 0x02  # of a v2.4 frame
@@ -109,9 +108,7 @@ def bodies(data: bytes, values: tuple[str, ...]) -> list[bytes]:
 
 
 def _key_and_values(name: str, body: bytes) -> tuple[str, list[str]]:
-    if len(body) > _MAX_TEXT:
-        if name == "TCON":
-            raise DamagedTagError(f"its genre is longer than {_MAX_TEXT >> 10} KiB")
+    if too_long("genre" if name == "TCON" else name, len(body)):
         return name, []
     values = id3v2.text_values(body)
     if name == "TXXX":  # the user's own name of it comes first
@@ -123,7 +120,7 @@ def _body(tag: id3v2.Tag, frame: id3v2.Frame) -> bytes:
     """The text in a frame: inflated, as far as it may be read; empty where it cannot be."""
     size = len(frame.raw) - frame.head
     if not frame.flags and not (tag.version == 4 and tag.flags & id3v2.UNSYNCHRONISED):
-        return frame.body if size <= _MAX_TEXT else frame.raw[: _MAX_TEXT + 1]
+        return frame.body if size <= MAX_TEXT else frame.raw[: MAX_TEXT + 1]
     compressed, encrypted, grouped = (bool(frame.flags & bit) for bit in _FLAGS[tag.version])
     body = frame.body
     if encrypted:
@@ -136,7 +133,7 @@ def _body(tag: id3v2.Tag, frame: id3v2.Frame) -> bytes:
             body = body.replace(b"\xff\x00", b"\xff")
     if compressed:
         try:
-            return zlib.decompressobj().decompress(body, _MAX_TEXT + 1)
+            return zlib.decompressobj().decompress(body, MAX_TEXT + 1)
         except zlib.error:
             return b""
     return body

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from earmark.tags.atoms import Atom, Change, atoms, children, content, render, whole
 from earmark.tags.edits import read_at
-from earmark.tags.fields import DamagedTagError, Keys, Source, numbered, pick
+from earmark.tags.fields import MAX_TEXT, DamagedTagError, Keys, Source, numbered, pick, too_long
 from earmark.tags.id3v1 import GENRES
 
 KEYS: Keys = {
@@ -41,7 +41,6 @@ _GENRE_NAMES = (b"\xa9gen", b"gnre")
 _TREE = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"udta", b"meta", b"ilst")
 _OFFSETS = (b"stco", b"co64", b"saio")
 _MAX_ITEMS = 20_000
-_MAX_TEXT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def place_sources(place: Place) -> list[Source]:
     found: dict[str, dict[str, None]] = {}
     for name, raw in place.items:
         key = _key(place, name, raw)
-        if key and len(raw) <= _MAX_TEXT:
+        if key and not too_long("genre" if is_genre(place, name, raw) else key, len(raw)):
             # gnre and ©gen may say the same twice.
             found.setdefault(key, {}).update(dict.fromkeys(_texts(place, name, raw)))
     dialect = _DIALECTS[place.kind]
@@ -283,7 +282,7 @@ def _key(place: Place, name: bytes, raw: bytes) -> str:
     if place.kind == "mdta":
         return name.decode("latin-1").lower().rpartition(".")[2]
     if name == b"----" and place.kind == "ilst":
-        parts = _children_of(raw[:_MAX_TEXT])
+        parts = _children_of(raw[:MAX_TEXT])
         named = next((data[4:] for kind, data in parts if kind == b"name"), b"")
         return f"----:{named.decode('latin-1').lower()}"
     return "\xa9gen" if name == b"gnre" and place.kind == "ilst" else name.decode("latin-1")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from earmark.tags.fields import DamagedTagError, Keys, Texts, pick
+from earmark.tags.fields import DamagedTagError, Keys, Texts, pick, too_long
 
 KEYS: Keys = {
     "genres": ("genre",),
@@ -24,7 +24,6 @@ KEYS: Keys = {
 }
 DIALECT = "Vorbis comments"
 _MAX_COMMENTS = 20_000
-_MAX_TEXT = 1 << 16  # bytes of a comment that are read as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,9 @@ def texts(comments: Comments) -> Texts:
     found: dict[str, list[str]] = {}
     for comment in comments.comments:
         key, separator, value = comment.partition(b"=")
-        if separator and len(value) <= _MAX_TEXT:
-            text = value.decode("utf-8", "replace")
-            found.setdefault(key.decode("ascii", "replace").lower(), []).append(text)
+        name = key.decode("ascii", "replace").lower()
+        if separator and not too_long(name, len(value)):
+            found.setdefault(name, []).append(value.decode("utf-8", "replace"))
     return pick(KEYS, lambda key: found.get(key, ()))
 
 
