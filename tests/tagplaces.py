@@ -285,15 +285,15 @@ def _untagged(container: str, back: bytes) -> Callable[[Path], object]:
     return lambda path: append(sample(path, container), back)
 
 
-# FFmpeg finds APEv2 in a WavPack file only where no ID3v1 tag stands behind it.
+# FFmpeg finds APEv2 only where no ID3v1 tag stands behind it.
 _BLIND = {
     "wavpack: APEv2": ("exiftool",),
     "wavpack: ID3v1": ("ffprobe", "exiftool"),
     "wavpack: APEv2 Other, ID3v1": ("ffprobe", "exiftool"),
-    "ape: APEv2": ("ffprobe", "mediainfo"),
+    "ape: APEv2": ("mediainfo",),
     "ape: ID3v1": ("ffprobe",),
     "ape: APEv2 Other, ID3v1": ("ffprobe",),
-    "musepack: APEv2": ("ffprobe", "exiftool"),
+    "musepack: APEv2": ("exiftool",),
     "musepack: ID3v1": ("ffprobe", "exiftool"),
     "musepack: APEv2 Other, ID3v1": ("ffprobe", "exiftool"),
 }
@@ -384,7 +384,7 @@ PLACES: dict[str, Place] = {
     "wav: two INFO that differ": Place(
         ".wav",
         lambda p: with_chunks(
-            p, "pcm_s16le", info_list((b"IGNR", b"Jazz\0")), info_list((b"IGNR", b"Polka"))
+            p, "pcm_s16le", info_list((b"IGNR", b"Polka")), info_list((b"IGNR", b"Jazz\0"))
         ),
     ),
     "wav: ID3v2": Place(".wav", lambda p: with_chunks(p, "pcm_s16le", id3_chunk(id3("Jazz")))),

@@ -110,6 +110,8 @@ def edits(
     end = form.end_of_chunks
     if appended:
         last = form.chunks[-1] if form.chunks else None
+        if last and last.size > last.end - last.start and last != form.sound():
+            raise UnsafePlaceError("the file is cut off in the middle of its texts")
         unpadded = last is not None and last not in replaced and (last.end - last.start) % 2
         lead = b"\0" if unpadded and last and last.padded_end == last.end else b""
         new = b"".join(_render(chunk_id, data, form.order) for chunk_id, data in appended)

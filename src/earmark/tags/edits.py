@@ -6,7 +6,10 @@ So what cannot be written is found by planning it, and an error half-way cannot 
 from __future__ import annotations
 
 import io
+import os
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import BinaryIO
 
 from earmark.tags.files import splice
@@ -38,11 +41,21 @@ def read_at(f: BinaryIO, start: int, size: int) -> bytes:
     return f.read(size)
 
 
-class Window(io.RawIOBase):
-    """Bytes [start, end) of an open file as a file of its own, for libraries that want one."""
+class View(io.RawIOBase):
+    """A file made of pieces of an open one and of bytes in memory, for reading.
 
-    def __init__(self, f: BinaryIO, start: int, end: int) -> None:
-        self._f, self._start, self._size, self._at = f, start, end - start, 0
+    Parameters
+    ----------
+    f : file
+    pieces : list of (int, int) or bytes
+        From where to where in `f`, or bytes that are not in it.
+    """
+
+    def __init__(self, f: BinaryIO, pieces: list[tuple[int, int] | bytes]) -> None:
+        self._f, self._pieces, self._at = f, pieces, 0
+        sizes = [len(p) if isinstance(p, bytes) else p[1] - p[0] for p in pieces]
+        self._starts = list(accumulate(sizes, initial=0))
+        self._size = self._starts.pop()
 
     def readable(self) -> bool:
         return True
@@ -63,6 +76,34 @@ class Window(io.RawIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, self._size - self._at)
         size = left if size is None or size < 0 else min(size, left)
-        data = read_at(self._f, self._start + self._at, size)
-        self._at += len(data)
-        return data
+        parts = []
+        index = max(0, bisect_right(self._starts, self._at) - 1)
+        while size > 0:
+            piece, skip = self._pieces[index], self._at - self._starts[index]
+            if isinstance(piece, bytes):
+                data = piece[skip : skip + size]
+            else:
+                start, end = piece
+                data = read_at(self._f, start + skip, min(size, end - start - skip))
+                if not data and start + skip < end:
+                    break  # the file has become shorter meanwhile
+            parts.append(data)
+            self._at += len(data)
+            size -= len(data)
+            index += 1
+        return b"".join(parts)
+
+
+def part(f: BinaryIO, start: int, end: int) -> View:
+    """Bytes [start, end) of `f` as a file of its own, for libraries that want one."""
+    return View(f, [(start, end)])
+
+
+def preview(f: BinaryIO, edits: list[Edit]) -> View:
+    """`f` as `carry_out` would leave it."""
+    pieces: list[tuple[int, int] | bytes] = []
+    at = 0
+    for edit in sorted(edits):
+        pieces += [(at, edit.start), edit.data]
+        at = edit.end
+    return View(f, [*pieces, (at, f.seek(0, os.SEEK_END))])

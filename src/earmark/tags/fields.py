@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from earmark.genres import is_missing
-from earmark.tags.edits import Edit, carry_out
+from earmark.tags.edits import Edit, carry_out, preview
 
 Keys = Mapping[str, tuple[str, ...]]
 """Field of `earmark.types.Tags` to native keys, most telling first."""
@@ -97,8 +97,12 @@ class Family(ABC):
         ------
         DamagedTagError
         """
-        self.others(f)
-        self.edits(f, self.encode(f, ("Genre",)))
+        genres = ("Genre", "Größe")
+        new: Any = preview(f, self.edits(f, self.encode(f, genres)))
+        if self.others(new) != self.others(f):
+            raise UnsafePlaceError("writing the genre would change other tags: they are damaged")
+        if self.read(new).values.get("genres") != genres:
+            raise UnsafePlaceError("a genre would not be found again: its tags are damaged")
 
 
 def clean(value: str) -> str:

@@ -4,7 +4,7 @@ A WAV file has its genre in two places: in an ID3v2 tag, and as IGNR in a list o
 INFO), beside which programs for DJs, Windows and FFmpeg read nothing. Both are read, ID3v2 first,
 as it can hold several genres in an encoding that all agree on; both are written, whatever codec is
 inside. In INFO several genres are joined by "; ". Of several such tags or lists the first is
-written, and the others lose their genre.
+written, and the others lose their genre, so that it does not matter which one a player reads.
 
 Tags in front of the file or behind it are read, too; those behind are kept in step.
 """
@@ -63,7 +63,8 @@ class IffFamily(Family):
         sources: list[Source] = []
         for _, data in layout.tags:
             sources += id3v2text.sources(_tag_of(data))
-        sources += [("RIFF INFO", _info_texts(info)) for info in layout.infos]
+        # Where there are several lists, most readers let the last one win.
+        sources += [("RIFF INFO", _info_texts(info)) for info in reversed(layout.infos)]
         return combine([*sources, *outer.sources(layout.around)], self._duration_s(f, layout))
 
     def get(self, f: BinaryIO) -> Native:

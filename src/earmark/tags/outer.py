@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from earmark.tags import apev2, id3v1, id3v2, id3v2text
-from earmark.tags.edits import Edit, Window, read_at
+from earmark.tags.edits import Edit, part, read_at
 from earmark.tags.fields import DamagedTagError, Native, Source, UnsafePlaceError, numbered
 
 _MAX_TAGS = 32
@@ -54,7 +54,7 @@ class Outer:
     def inside(self, f: BinaryIO) -> Any:
         """The file without the tags in front."""
         f.seek(0)
-        return Window(f, self.start, self.end) if self.start else f
+        return part(f, self.start, self.end) if self.start else f
 
 
 def find(f: BinaryIO, prefix: str = "", best: str = "id3v2") -> Outer:
