@@ -11,6 +11,7 @@ import pytest
 from mutagen.ogg import OggPage
 
 from earmark.tags import Journal, read_tags
+from earmark.tags.rewrite import family_of
 from tests.audiofiles import sample
 from tests.tagfiles import decoded, make, undo, without_tail, write
 from tests.tagmakers import (
@@ -277,6 +278,34 @@ def test_every_place_comes_back_after_another_programs_edit(
     assert str(mutagen.apev2.APEv2(path)["Genre"]) == "Polka"
     assert path.read_bytes()[-1] == 17
     assert b"Title\0U" in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "native", "genres"),
+    [
+        ("mp3_all", {"id3v2": [b"\0Old"], "apev2": [], "id3v1": [b"\x11"]}, ("Old",)),
+        ("mp3_ape", {"apev2": [struct.pack("<II", 3, 0) + b"Genre\0Old"]}, ("Old",)),
+        ("flac_id3", {"comments": [b"genre=Old"]}, ("Old",)),
+        ("ogg", {"comments": [b"GENRE=Old", b"GENRE=Older"]}, ("Old", "Older")),
+        ("wav_info", {"info": [b"Old\0"]}, ("Old",)),
+        ("wav_id3", {"id3v2": [b"\0Old"]}, ("Old",)),
+        ("m4a", {"ilst": [atom(b"\xa9gen", atom(b"data", b"\0\0\0\1\0\0\0\0Old"))]}, ("Old",)),
+        ("wma_two", {"extended": [], "library": []}, ()),
+        ("wavpack_v1", {"apev2": [struct.pack("<II", 3, 0) + b"GENRE\0Old"]}, ("Old",)),
+    ],
+)
+def test_what_earlier_versions_noted_is_put_back(
+    tmp_path: Path, name: str, native: dict[str, list[bytes]], genres: tuple[str, ...]
+) -> None:
+    """In journals: places under the names that they have always had."""
+    path = make(tmp_path, name)
+    with path.open("r+b") as f:
+        family = family_of(f, str(path))
+        family.write(f, ("Zydeco",))
+        family.put(f, native)
+        now = family.get(f)
+    assert {place: now.get(place, []) for place in native} == native
+    assert read_tags(path).genres == genres
 
 
 # --- inputs of people -----------------------------------------------------------------------------

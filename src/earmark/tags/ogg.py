@@ -87,13 +87,14 @@ class Stream:
 class Link:
     """Streams that run side by side, sound first; in a chain, one group of several.
 
-    `pages` are all of them, where that was asked for.
+    `pages` are all of them, where that was asked for; `last` is the file's last page, else.
     """
 
     streams: list[Stream]
     serials: frozenset[int]
     end_of_heads: int
     pages: list[Page] = field(default_factory=list)
+    last: Page | None = None
 
 
 class OggFamily(Family):
@@ -179,7 +180,7 @@ def _links(f: BinaryIO, around: outer.Outer, every_page: bool) -> list[Link]:
     first = _link(f, around.start, around.end)
     last = last_page(f, around.start, around.end, _TAIL, None)
     if not every_page and (last is None or last.serial in first.serials):
-        return [first]
+        return [replace(first, last=last)]
     links = [first]
     known = set(first.serials)
     at = around.start
@@ -334,7 +335,9 @@ def _duration_s(f: BinaryIO, around: outer.Outer, links: list[Link]) -> float | 
     total = 0.0
     for link in links:
         stream = link.streams[0]
-        if len(links) == 1:
+        if link.last and link.last.serial == stream.serial:
+            last: Page | None = link.last
+        elif len(links) == 1:
             last = last_page(f, around.start, around.end, _LONG_TAIL, stream.serial)
         else:
             ends = (p for p in reversed(link.pages) if p.position != NO_END)
