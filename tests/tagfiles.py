@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +74,25 @@ def make(folder: Path, name: str) -> Path:
 def decoded(path: Path) -> str:
     """Hash of the decoded sound: what a listener hears, however it was compared elsewhere."""
     digest = hashlib.sha256()
-    # FFmpeg takes an ID3v1 tag behind WavPack for a block of it.
+    # FFmpeg takes an ID3v1 tag behind WavPack or Musepack for a block of it.
     invalid = contextlib.suppress(av.error.InvalidDataError)
-    with av.open(str(path), metadata_errors="replace") as file, invalid:
+    data = io.BytesIO(without_tail(path.read_bytes()))
+    with av.open(data, "r", metadata_errors="replace") as file, invalid:
         for frame in file.decode(audio=0):
             digest.update(frame.to_ndarray().tobytes())
     return digest.hexdigest()
+
+
+def without_tail(data: bytes) -> bytes:
+    """`data` without ID3v1 and APEv2 at its end."""
+    while True:
+        if data[-128:-125] == b"TAG":
+            data = data[:-128]
+        elif data[-32:-24] == b"APETAGEX":
+            size, flags = struct.unpack("<I4xI", data[-20:-8])
+            data = data[: -size - (32 if flags >> 31 else 0)]
+        else:
+            return data
 
 
 def by_mutagen(path: Path) -> Any:

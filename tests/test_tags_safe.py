@@ -179,14 +179,14 @@ def test_changed_audio_aborts(
 def test_changed_other_tag_aborts(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from earmark.tags.vorbis import VorbisFamily
+    from earmark.tags.flac import FlacFamily
 
-    put = VorbisFamily.put
+    put = FlacFamily.put
 
-    def careless(self: VorbisFamily, f: Any, native: Any) -> None:
+    def careless(self: FlacFamily, f: Any, native: Any) -> None:
         put(self, f, {"comments": [*native["comments"], b"TITLE=new"]})
 
-    monkeypatch.setattr(VorbisFamily, "put", careless)
+    monkeypatch.setattr(FlacFamily, "put", careless)
     refused(journal, make(tmp_path, "flac"), "Rock", match="would have changed other tags")
 
 

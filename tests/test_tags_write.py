@@ -68,13 +68,15 @@ def test_write_and_undo(tmp_path: Path, journal: Journal, name: str) -> None:
         assert replace(written.tags, genres=(), dialect="") == replace(
             tags, genres=(), dialect="", duration_s=written.tags.duration_s
         )
-        if tags.dialect and tags.dialect not in ("RIFF INFO", "ID3v1"):
+        gets_id3 = name == "mp3_ape" or tags.dialect in ("RIFF INFO", "ID3v1")
+        if tags.dialect and not gets_id3:
             assert written.tags.dialect == tags.dialect
         assert genres_by_mutagen(path) == list(after)
         now = everything_else(path)
         if tags.dialect == "ID3v1":  # whose comment mutagen shows under a description of its own
             now.pop("COMM::eng", None)
-        assert now == others
+        if name != "mp3_ape":  # of which mutagen looks at the new ID3 tag alone from now on
+            assert now == others
         assert decoded(path) == sound
         versions.append(path.read_bytes())
 

@@ -18,18 +18,23 @@ and `undo_change` takes it back; a `Journal` remembers both, across crashes::
             undo_change(journal, change)  # may raise FileError as well
         journal.finish_undo(run.run_id)
 
+What is read
+    Every place of a file where a genre may stand; the first that says something counts.
 What is written
-    The genre and nothing else, in the kind of tag that the file has; several genres as several
-    values in each container's own way, described in the modules: `earmark.tags.id3` (MP3, WAV,
-    AIFF), `earmark.tags.vorbis` (FLAC, Ogg, Opus), `earmark.tags.mp4`, `earmark.tags.asf` (WMA),
-    `earmark.tags.apev2` (Monkey's Audio, WavPack, Musepack).
+    The genre and nothing else, where players look for it, and no place is left that says the old
+    one; several genres as several values in each container's own way. Described in the modules:
+    `earmark.tags.id3` (MP3), `earmark.tags.iff` (WAV, AIFF), `earmark.tags.flac`,
+    `earmark.tags.ogg` (Vorbis, Opus), `earmark.tags.mp4`, `earmark.tags.asf` (WMA),
+    `earmark.tags.ape` (Monkey's Audio, WavPack, Musepack), and, for tags around all of them,
+    `earmark.tags.outer`.
 How it is written
     In a copy beside the file that takes its place by a rename, after the genre has been read
-    back and the other tags and every packet of encoded audio have been compared. Owner, mode,
-    extended attributes and symbolic links stay.
+    back and all else that is no sound, and every packet of encoded audio, have been compared.
+    Owner, mode, extended attributes and symbolic links stay.
 What is refused
     Files that are read-only, have several hard links, belong to somebody whom they could not be
-    given back to, or have changed since the plan was made: each with its reason, as it was.
+    given back to, have changed since the plan was made, or hold a place that cannot be written
+    safely: each with its reason, as it was.
 What undo brings back
     The file's very bytes, and its modification time.
 """

@@ -1,27 +1,20 @@
 """APEv2 tags: Monkey's Audio, WavPack, Musepack, and at the end of many an MP3.
 
 The tag is edited item by item: the others stay as they are, to the byte, in their order, and so
-does an ID3v1 tag behind (mutagen would delete that). Several genres are one item whose values
-have NULs between, as the format says.
+do its version, its flags and whatever stands behind the last item. How many items there are is
+told from the items: some programs count wrongly. Several genres are one item whose values have
+NULs between, as the format says.
 
 Reference: https://wiki.hydrogenaud.io/index.php?title=APEv2_specification
 """
 
 from __future__ import annotations
 
-import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
 
-from mutagen.monkeysaudio import MonkeysAudioInfo
-from mutagen.musepack import MusepackInfo
-from mutagen.optimfrog import OptimFROGInfo
-from mutagen.tak import TAKInfo
-from mutagen.wavpack import WavPackInfo
-
-from earmark.tags.fields import DamagedTagError, Family, Keys, Native, Reading, pick, rewound
-from earmark.tags.files import splice
+from earmark.tags.fields import DamagedTagError, Keys, Texts, pick, too_long
 
 KEYS: Keys = {
     "genres": ("genre",),
@@ -32,99 +25,105 @@ KEYS: Keys = {
     "moods": ("mood",),
     "groupings": ("grouping",),
 }
-_INFO: dict[str, Any] = {
-    "ape": MonkeysAudioInfo,
-    "wavpack": WavPackInfo,
-    "musepack": MusepackInfo,
-    "optimfrog": OptimFROGInfo,
-    "tak": TAKInfo,
-}
+MAGIC = b"APETAGEX"
+BLOCK_SIZE = 32
 
-_MAGIC = b"APETAGEX"
 _HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29
 _KIND = 6  # bits of an item's flags: 0 is text in UTF-8
-_BLOCK = struct.Struct("<8sIIII8x")  # header or footer: magic, version, size, items, flags
+_BLOCK = struct.Struct("<8sIIII8s")  # header or footer: magic, version, size, items, flags, zeros
 _TEXT = 0
+_MAX_ITEMS = 20_000
+_FRAMES = {
+    "title": "TIT2",
+    "artist": "TPE1",
+    "album": "TALB",
+    "album artist": "TPE2",
+    "composer": "TCOM",
+    "year": "TYER",
+    "track": "TRCK",
+    "disc": "TPOS",
+    "comment": "COMM",
+}
+
+Item = tuple[int, bytes, bytes]
+"""Flags, key, value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag in bytes [start, end) of its file. Items are (flags, key, value)."""
+    """A tag: its bytes, its items, and what is behind the last of them."""
 
-    start: int
-    end: int
-    items: tuple[tuple[int, bytes, bytes], ...]
-
-
-class ApeFamily(Family):
-    """Containers whose own tag is APEv2."""
-
-    def __init__(self, container: str) -> None:
-        self.container = container
-
-    def read(self, f: BinaryIO) -> Reading:
-        tag = find(f)
-        info = _INFO[self.container](rewound(f))
-        return Reading(texts(tag) if tag else {}, "APEv2" if tag else "", info.length)
-
-    def get(self, f: BinaryIO) -> Native:
-        tag = find(f)
-        return {"apev2": genre_items(tag)} if tag else {}
-
-    def write(self, f: BinaryIO, values: tuple[str, ...]) -> None:
-        put_items(f, encode_items(find(f), values))
-
-    def put(self, f: BinaryIO, native: Native) -> None:
-        put_items(f, native.get("apev2", []))
-
-    def others(self, f: BinaryIO) -> Any:
-        return other_items(find(f)), end_of_audio(f)[1]
+    raw: bytes
+    items: tuple[Item, ...]
+    junk: bytes
+    version: int
+    flags: int
+    reserved: bytes
+    has_header: bool
+    has_footer: bool
 
 
-# --- shared with the MP3s that carry such a tag ---------------------------------------------------
+def size_by_footer(block: bytes) -> int:
+    """Bytes that the tag takes which ends with `block`; 0 where that is no footer."""
+    if len(block) < BLOCK_SIZE or block[:8] != MAGIC:
+        return 0
+    _, _, size, _, flags, _ = _BLOCK.unpack(block)
+    return 0 if flags & _IS_HEADER else size + BLOCK_SIZE * has_header(block)
 
 
-def find(f: BinaryIO) -> Tag | None:
-    """The file's APEv2 tag: at its end, before an ID3v1 or Lyrics3 tag, or at its start.
+def has_header(block: bytes) -> bool:
+    """Whether the footer `block` says that there is a header."""
+    return bool(_BLOCK.unpack(block)[4] & _HAS_HEADER)
+
+
+def size_by_header(block: bytes) -> int:
+    """Bytes that the tag takes which starts with `block`; 0 where that is no header."""
+    if len(block) < BLOCK_SIZE or block[:8] != MAGIC:
+        return 0
+    _, _, size, _, flags, _ = _BLOCK.unpack(block[:BLOCK_SIZE])
+    return BLOCK_SIZE + size if flags & _IS_HEADER else 0
+
+
+def parse(raw: bytes) -> Tag:
+    """Take apart a tag.
 
     Raises
     ------
     DamagedTagError
-        It is there and damaged.
     """
-    tail_start, _ = end_of_audio(f)
-    for at in (tail_start - _BLOCK.size, 0):
-        if at < 0:
-            continue
-        f.seek(at)
-        head = f.read(_BLOCK.size)
-        if head[:8] == _MAGIC and len(head) == _BLOCK.size:
-            return _parse(f, at, head)
-    return None
+    has_header = bool(size_by_header(raw[:BLOCK_SIZE]))
+    has_footer = bool(size_by_footer(raw[-BLOCK_SIZE:]))
+    if len(raw) < BLOCK_SIZE * (has_header + has_footer) or not (has_header or has_footer):
+        raise DamagedTagError("APEv2 tag has an impossible size")
+    block = raw[-BLOCK_SIZE:] if has_footer else raw[:BLOCK_SIZE]
+    _, version, _, count, flags, reserved = _BLOCK.unpack(block)
+    body = raw[BLOCK_SIZE * has_header : len(raw) - BLOCK_SIZE * has_footer]
+    items: list[Item] = []
+    at = 0
+    while at < len(body):
+        parsed = _parse_item(body, at)
+        if parsed is None:
+            if len(items) < count:
+                raise DamagedTagError("APEv2 tag holds a damaged item")
+            break
+        item, at = parsed
+        items.append(item)
+        if len(items) > _MAX_ITEMS:
+            raise DamagedTagError(f"APEv2 tag has more than {_MAX_ITEMS} items")
+    return Tag(raw, tuple(items), body[at:], version, flags, reserved, has_header, has_footer)
 
 
-def end_of_audio(f: BinaryIO) -> tuple[int, bytes]:
-    """Where the ID3v1 and Lyrics3v2 tags at the file's end start, and their bytes."""
-    size = f.seek(0, os.SEEK_END)
-    f.seek(max(0, size - 160))
-    data = f.read()
-    start = size
-    # "TAG" is also part of the magic number of an APEv2 header.
-    if len(data) >= 128 and data[-128:-125] == b"TAG" and data[-131:-123] != _MAGIC:
-        start = size - 128
-        if data[-137:-128] == b"LYRICS200" and data[-143:-137].isdigit():
-            start = max(0, start - 15 - int(data[-143:-137]))
-    f.seek(start)
-    return start, f.read()
-
-
-def texts(tag: Tag) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
-    for flags, key, value in tag.items:
-        if flags & _KIND == _TEXT:
-            text = value.decode("utf-8", "replace")
-            found.setdefault(key.decode("ascii", "replace").lower(), []).extend(text.split("\0"))
+def texts(tag: Tag) -> Texts:
+    found = _text_items(tag)
     return pick(KEYS, lambda key: found.get(key, ()))
+
+
+def as_id3v2(tag: Tag) -> Iterator[tuple[str, str]]:
+    """What the tag says beside the genre, as ID3v2.3 frame names and texts."""
+    found = _text_items(tag)
+    for key, name in _FRAMES.items():
+        if values := [value for value in found.get(key, ()) if value.strip()]:
+            yield name, "; ".join(values)
 
 
 def genre_items(tag: Tag | None) -> list[bytes]:
@@ -132,8 +131,10 @@ def genre_items(tag: Tag | None) -> list[bytes]:
     return [_render_item(*item) for item in tag.items if _is_genre(item)] if tag else []
 
 
-def other_items(tag: Tag | None) -> list[tuple[int, bytes, bytes]]:
-    return [item for item in tag.items if not _is_genre(item)] if tag else []
+def others(tag: Tag) -> tuple[object, ...]:
+    """All that the tag holds beside the genre."""
+    kept = [item for item in tag.items if not _is_genre(item)]
+    return kept, tag.junk, tag.version, tag.flags, tag.reserved, tag.has_header, tag.has_footer
 
 
 def encode_items(tag: Tag | None, values: tuple[str, ...]) -> list[bytes]:
@@ -144,62 +145,54 @@ def encode_items(tag: Tag | None, values: tuple[str, ...]) -> list[bytes]:
     return [_render_item(_TEXT, key, "\0".join(values).encode())]
 
 
-def put_items(f: BinaryIO, genre: list[bytes]) -> None:
-    """Replace the genre's items by these; a tag is added where there is none and one is needed."""
-    tag = find(f)
-    if tag is None and not genre:
-        return
-    new = [_parse_item(raw, 0)[0] for raw in genre]
-    items = list(tag.items) if tag else []
-    at = next((i for i, item in enumerate(items) if _is_genre(item)), len(items))
-    kept = [item for item in items if not _is_genre(item)]
-    data = _render([*kept[:at], *new, *kept[at:]])
-    start, end = (tag.start, tag.end) if tag else (end_of_audio(f)[0],) * 2
-    splice(f, start, end, data)
+def changed(tag: Tag, genre: list[bytes]) -> bytes:
+    """The tag's bytes, with these items for the genre."""
+    if genre_items(tag) == genre:
+        return tag.raw
+    new = [parsed[0] for raw in genre if (parsed := _parse_item(raw, 0))]
+    at = next((i for i, item in enumerate(tag.items) if _is_genre(item)), len(tag.items))
+    kept = [item for item in tag.items if not _is_genre(item)]
+    items = [*kept[:at], *new, *kept[at:]]
+    body = b"".join(_render_item(*item) for item in items) + tag.junk
+    block = (MAGIC, tag.version, len(body) + BLOCK_SIZE * tag.has_footer, len(items))
+    flags = tag.flags & ~_IS_HEADER
+    header = _BLOCK.pack(*block, flags | _IS_HEADER, tag.reserved) if tag.has_header else b""
+    return header + body + (_BLOCK.pack(*block, flags, tag.reserved) if tag.has_footer else b"")
 
 
-def _is_genre(item: tuple[int, bytes, bytes]) -> bool:
+def new(genre: list[bytes]) -> bytes:
+    """A new tag with these items."""
+    body = b"".join(genre)
+    block = (MAGIC, 2000, len(body) + BLOCK_SIZE, len(genre))
+    header = _BLOCK.pack(*block, _HAS_HEADER | _IS_HEADER, bytes(8))
+    return header + body + _BLOCK.pack(*block, _HAS_HEADER, bytes(8))
+
+
+def _is_genre(item: Item) -> bool:
     return item[1].lower() == b"genre"
 
 
-def _parse(f: BinaryIO, at: int, head: bytes) -> Tag:
-    """The tag whose header or footer is at `at`."""
-    _, _, size, n_items, flags = _BLOCK.unpack(head)  # size: items and footer
-    if flags & _IS_HEADER:
-        start, data, end = at, at + _BLOCK.size, at + _BLOCK.size + size
-    else:
-        data, end = at + _BLOCK.size - size, at + _BLOCK.size
-        start = data - _BLOCK.size if flags & _HAS_HEADER else data
-    if start < 0 or size < _BLOCK.size or end > f.seek(0, os.SEEK_END):
-        raise DamagedTagError("APEv2 tag has an impossible size")
-    f.seek(data)
-    body = f.read(end - _BLOCK.size - data)
-    items, position = [], 0
-    for _ in range(n_items):
-        if position >= len(body):  # some programs count wrongly
-            break
-        item, position = _parse_item(body, position)
-        items.append(item)
-    return Tag(start, end, tuple(items))
+def _text_items(tag: Tag) -> dict[str, list[str]]:
+    """Keys in lower case, and the values of all text items of such a key."""
+    found: dict[str, list[str]] = {}
+    for flags, key, value in tag.items:
+        name = key.decode("ascii", "replace").lower()
+        if flags & _KIND == _TEXT and not too_long(name, len(value)):
+            found.setdefault(name, []).extend(value.decode("utf-8", "replace").split("\0"))
+    return found
 
 
-def _parse_item(data: bytes, at: int) -> tuple[tuple[int, bytes, bytes], int]:
-    """The item at `at`, and where the next one starts."""
-    key_end = data.find(b"\0", at + 8)
-    if key_end < 0:
-        raise DamagedTagError("APEv2 tag holds a damaged item")
+def _parse_item(data: bytes, at: int) -> tuple[Item, int] | None:
+    """The item at `at`, and where the next one starts; None where there is none."""
+    key_end = data.find(b"\0", at + 8, at + 8 + 256)
+    if key_end <= at + 8:
+        return None
     size, flags = struct.unpack_from("<II", data, at)
     end = key_end + 1 + size
     if end > len(data):
-        raise DamagedTagError("APEv2 tag holds a damaged item")
+        return None
     return (flags, data[at + 8 : key_end], data[key_end + 1 : end]), end
 
 
 def _render_item(flags: int, key: bytes, value: bytes) -> bytes:
     return struct.pack("<II", len(value), flags) + key + b"\0" + value
-
-
-def _render(items: list[tuple[int, bytes, bytes]]) -> bytes:
-    body = b"".join(_render_item(*item) for item in items)
-    block = (_MAGIC, 2000, len(body) + _BLOCK.size, len(items))
-    return _BLOCK.pack(*block, _HAS_HEADER | _IS_HEADER) + body + _BLOCK.pack(*block, _HAS_HEADER)

@@ -1,105 +1,176 @@
-"""Chunks of RIFF (WAV) and IFF (AIFF) files: where they are, and how to replace one.
+"""Chunks of RIFF (WAV) and IFF (AIFF) files: where they are, and how to replace some of them.
 
 A chunk is an ID of four characters, a size, and that many bytes, with a zero byte after an odd
 number of them. RIFF counts little-endian, IFF big-endian.
+
+Programs that write to a pipe cannot know sizes and leave 0xFFFFFFFF or 0; a download that broke
+off leaves sizes beyond the end. There the sound reaches to the end of the file; the sizes are put
+right when the file is written, or nobody would find what comes behind the sound.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
-from earmark.tags.files import splice
+from earmark.tags.edits import Edit, read_at
+from earmark.tags.fields import DamagedTagError, UnsafePlaceError
 
-_HEAD = 8
+HEAD = 8
+_MAX_CHUNKS = 10_000
+_MAX_SIZE = (1 << 32) - 1
+_SOUND = (b"data", b"SSND")
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk whose content is bytes [start, end) of the file."""
+    """A chunk whose content is bytes [start, end) of the file; with its padding it ends later.
+
+    `size` is what its head says, which may be more than there is.
+    """
 
     chunk_id: bytes
     start: int
     end: int
+    padded_end: int
+    size: int
 
 
-def byte_order(f: BinaryIO) -> Literal["little", "big"]:
-    f.seek(0)
-    return "big" if f.read(4) == b"FORM" else "little"
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A RIFF or IFF file in bytes [start, limit): its chunks, and where it claims to end."""
+
+    start: int
+    limit: int
+    order: Literal["little", "big"]
+    end: int
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def end_of_chunks(self) -> int:
+        return self.chunks[-1].padded_end if self.chunks else self.start + 12
+
+    def find(self, *chunk_ids: bytes) -> list[Chunk]:
+        return [chunk for chunk in self.chunks if chunk.chunk_id in chunk_ids]
+
+    def sound(self) -> Chunk | None:
+        return next(iter(self.find(*_SOUND)), None)
 
 
-def chunks(f: BinaryIO) -> Iterator[Chunk]:
-    """The file's chunks; the last one is cut where the file ends.
+def read(f: BinaryIO, start: int, limit: int) -> Form:
+    """The chunks in bytes [start, limit) of `f`; the last one is cut where the file ends.
 
-    The walk ends at bytes that are no ID: they are audio behind a chunk whose size lies.
+    The walk ends at bytes that are no ID: they are sound behind a chunk whose size lies.
+
+    Raises
+    ------
+    DamagedTagError
+        There is no end of them.
     """
-    order = byte_order(f)
-    file_end = f.seek(0, os.SEEK_END)
-    at = 12
-    while at + _HEAD <= file_end:
-        f.seek(at)
-        head = f.read(_HEAD)
-        if not all(0x20 <= byte < 0x7F for byte in head[:4]):
-            return
-        start = at + _HEAD
+    head = read_at(f, start, 12)
+    order: Literal["little", "big"] = "big" if head[:4] == b"FORM" else "little"
+    end = min(start + HEAD + int.from_bytes(head[4:8], order), limit)
+    found: list[Chunk] = []
+    at = start + 12
+    while at + HEAD <= limit:
+        head = read_at(f, at, HEAD)
+        if not _is_id(head[:4]):
+            break
+        if len(found) == _MAX_CHUNKS:
+            raise DamagedTagError(f"it has more than {_MAX_CHUNKS} chunks")
         size = int.from_bytes(head[4:], order)
-        yield Chunk(head[:4], start, min(start + size, file_end))
-        at = start + size + size % 2
-
-
-def find(f: BinaryIO, *chunk_ids: bytes) -> Chunk | None:
-    return next((chunk for chunk in chunks(f) if chunk.chunk_id in chunk_ids), None)
+        content = at + HEAD
+        stop = content + size
+        if not size and head[:4] in _SOUND and not _is_id(read_at(f, content, 4) or b"    "):
+            stop = limit  # a size that was never filled in
+        padded = min(stop + (stop - content) % 2, limit)
+        found.append(Chunk(head[:4], content, min(stop, limit), padded, size))
+        at = padded
+    return Form(start, limit, order, end, tuple(found))
 
 
 def content(f: BinaryIO, chunk: Chunk) -> bytes:
-    f.seek(chunk.start)
-    return f.read(chunk.end - chunk.start)
+    return read_at(f, chunk.start, chunk.end - chunk.start)
 
 
-def put(f: BinaryIO, chunk: Chunk | None, chunk_id: bytes, data: bytes) -> None:
-    """Give `chunk` new content, or append a chunk where it is None."""
-    order = byte_order(f)
-    file_end = f.seek(0, os.SEEK_END)
-    f.seek(4)
-    form_size = int.from_bytes(f.read(4), order)
-    form_end = min(_HEAD + form_size, file_end)
-    if chunk is None:
-        # The chunk before may lack its padding byte.
-        lead, start, end = b"\0" * (form_end % 2), form_end, form_end
-    else:
-        lead, chunk_id, start = b"", chunk.chunk_id, chunk.start - _HEAD
-        end = min(chunk.end + (chunk.end - chunk.start) % 2, file_end)
-    new = lead + chunk_id + len(data).to_bytes(4, order) + data + b"\0" * (len(data) % 2)
-    splice(f, start, end, new)
-    f.seek(4)
-    f.write((form_end - _HEAD + len(new) - (end - start)).to_bytes(4, order))
-    f.flush()
+def edits(
+    form: Form, replaced: dict[Chunk, bytes], appended: list[tuple[bytes, bytes]]
+) -> list[Edit]:
+    """What gives the `replaced` chunks new content, and adds the `appended` ones at the end.
+
+    Raises
+    ------
+    UnsafePlaceError
+        The file would be longer than such a file can be.
+    """
+    found = [
+        Edit(chunk.start - HEAD, chunk.padded_end, _render(chunk.chunk_id, data, form.order))
+        for chunk, data in replaced.items()
+    ]
+    end = form.end_of_chunks
+    if appended:
+        last = form.chunks[-1] if form.chunks else None
+        if last and last.size > last.end - last.start and last != form.sound():
+            raise UnsafePlaceError("the file is cut off in the middle of its texts")
+        unpadded = last is not None and last not in replaced and (last.end - last.start) % 2
+        lead = b"\0" if unpadded and last and last.padded_end == last.end else b""
+        new = b"".join(_render(chunk_id, data, form.order) for chunk_id, data in appended)
+        found.append(Edit(end, end, lead + new))
+    if not found:
+        return []
+    size = max(form.end, end) - form.start - HEAD + sum(edit.shift for edit in found)
+    if size > _MAX_SIZE:
+        raise UnsafePlaceError("the file would be longer than 4 GiB")
+    at = form.start + 4
+    found.append(Edit(at, at + 4, size.to_bytes(4, form.order)))
+    sound = form.sound()
+    if sound and sound.size != sound.end - sound.start:
+        right = (sound.end - sound.start).to_bytes(4, form.order)
+        found.append(Edit(sound.start - 4, sound.start, right))
+    return found
+
+
+def _render(chunk_id: bytes, data: bytes, order: Literal["little", "big"]) -> bytes:
+    return chunk_id + len(data).to_bytes(4, order) + data + b"\0" * (len(data) % 2)
+
+
+def _is_id(data: bytes) -> bool:
+    return all(0x20 <= byte < 0x7F for byte in data)
 
 
 # --- LIST/INFO, the texts of WAV files -----------------------------------------------------------
 
 
-def info(f: BinaryIO) -> list[tuple[bytes, bytes]] | None:
-    """IDs and bytes of the texts in a WAV file's INFO; None where it has none."""
-    chunk = _info_chunk(f)
-    if chunk is None:
-        return None
-    data, items, at = content(f, chunk), [], 4
-    while at + _HEAD <= len(data):
-        size = int.from_bytes(data[at + 4 : at + _HEAD], "little")
-        items.append((data[at : at + 4], data[at + _HEAD : at + _HEAD + size]))
-        at += _HEAD + size + size % 2
-    return items
+@dataclass(frozen=True, slots=True)
+class Info:
+    """A LIST chunk of texts: (ID, text, the bytes of both as they stand), and what is behind."""
+
+    chunk: Chunk
+    items: tuple[tuple[bytes, bytes, bytes], ...]
+    junk: bytes = field(default=b"")
 
 
-def put_info(f: BinaryIO, items: list[tuple[bytes, bytes]]) -> None:
-    """Replace the texts of a WAV file that has INFO."""
-    parts = [b"INFO"]
-    for item_id, raw in items:
-        parts += [item_id, len(raw).to_bytes(4, "little"), raw, b"\0" * (len(raw) % 2)]
-    put(f, _info_chunk(f), b"LIST", b"".join(parts))
+def infos(f: BinaryIO, form: Form) -> list[Info]:
+    """The lists of texts in a WAV file."""
+    return [
+        _parse_info(chunk, content(f, chunk))
+        for chunk in form.find(b"LIST")
+        if read_at(f, chunk.start, 4) == b"INFO"
+    ]
+
+
+def info_genre(info: Info) -> list[bytes]:
+    return [text for item_id, text, _ in info.items if item_id == b"IGNR"]
+
+
+def info_content(info: Info | None, genre: list[bytes]) -> bytes:
+    """What a list becomes with this genre, where the old one was or else at the end."""
+    items = info.items if info else ()
+    at = next((i for i, item in enumerate(items) if item[0] == b"IGNR"), len(items))
+    kept = [raw for item_id, _, raw in items if item_id != b"IGNR"]
+    before = sum(item_id != b"IGNR" for item_id, _, _ in items[:at])
+    new = [_render(b"IGNR", text, "little") for text in genre]
+    return b"".join([b"INFO", *kept[:before], *new, *kept[before:], info.junk if info else b""])
 
 
 def info_text(raw: bytes) -> str:
@@ -110,8 +181,16 @@ def info_text(raw: bytes) -> str:
         return raw.decode("cp1252", "replace")
 
 
-def _info_chunk(f: BinaryIO) -> Chunk | None:
-    for chunk in chunks(f):
-        if chunk.chunk_id == b"LIST" and content(f, chunk)[:4] == b"INFO":
-            return chunk
-    return None
+def _parse_info(chunk: Chunk, data: bytes) -> Info:
+    items: list[tuple[bytes, bytes, bytes]] = []
+    at = 4
+    while at + HEAD <= len(data) and len(items) < _MAX_CHUNKS:
+        size = int.from_bytes(data[at + 4 : at + HEAD], "little")
+        text = data[at + HEAD : at + HEAD + size]
+        if not _is_id(data[at : at + 4]) or len(text) < size:
+            break
+        end = at + HEAD + size + size % 2
+        raw = data[at:end].ljust(end - at, b"\0")  # the last one may lack its padding
+        items.append((data[at : at + 4], text, raw))
+        at = end
+    return Info(chunk, tuple(items), data[at:])

@@ -15,20 +15,31 @@ import mutagen
 from mutagen.id3 import ID3
 
 from earmark.errors import EarmarkError, TagError
-from earmark.tags import id3, id3v2
-from earmark.tags.apev2 import ApeFamily
+from earmark.tags import id3v2text, ogg, outer
+from earmark.tags.ape import ApeFamily
 from earmark.tags.asf import AsfFamily
-from earmark.tags.fields import DamagedTagError, Family, Reading, clean, rewound
+from earmark.tags.edits import read_at
+from earmark.tags.fields import (
+    DamagedTagError,
+    Family,
+    Reading,
+    UnsafePlaceError,
+    clean,
+    rewound,
+)
 from earmark.tags.files import open_regular, reason
-from earmark.tags.id3 import Id3ChunkFamily, Id3Family
+from earmark.tags.flac import FlacFamily
+from earmark.tags.id3 import Id3Family
+from earmark.tags.iff import IffFamily
 from earmark.tags.mp4 import Mp4Family
-from earmark.tags.vorbis import VorbisFamily
+from earmark.tags.ogg import OggFamily
 from earmark.types import Tags
 
 FAMILIES: dict[str, Family] = {
     **{name: Id3Family(name) for name in ("mp3", "aac", "tta")},
-    **{name: Id3ChunkFamily(name) for name in ("wav", "aiff")},
-    **{name: VorbisFamily(name) for name in ("flac", "ogg", "opus", "speex", "oggflac", "theora")},
+    **{name: IffFamily(name) for name in ("wav", "aiff")},
+    **{name: OggFamily(name) for name in ("ogg", "opus", "speex", "oggflac", "theora")},
+    "flac": FlacFamily(),
     **{name: ApeFamily(name) for name in ("ape", "wavpack", "musepack", "optimfrog", "tak")},
     "mp4": Mp4Family(),
     "asf": AsfFamily(),
@@ -47,13 +58,7 @@ _MAGIC = {
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c": "asf",
 }
 _UNREADABLE = (b"\x1a\x45\xdf\xa3", b"RF64", b"BW64")  # Matroska and WebM; WAV of over 4 GiB
-_OGG_MAGIC = {
-    b"\x80theora": "theora",
-    b"\x01vorbis": "ogg",
-    b"OpusHead": "opus",
-    b"Speex   ": "speex",
-    b"\x7fFLAC": "oggflac",
-}
+_IN_FRONT = (b"ID3", b"APETAGEX")
 
 
 def read_tags(path: str | Path) -> Tags:
@@ -120,17 +125,16 @@ def identify(f: BinaryIO, path: str) -> str:
     head = rewound(f).read(128)
     if not head:
         raise TagError(path, "the file is empty")
-    start = id3v2.tag_size(head[: id3v2.HEADER_SIZE])
+    start = outer.front_end(f) if head.startswith(_IN_FRONT) else 0
     if start:
-        f.seek(start)
-        # Anything can follow an ID3v2 tag; most often it is MPEG audio, perhaps after padding.
-        return _by_magic(f.read(128)) or "mp3"
-    return _by_magic(head) or ("mp3" if Path(path).suffix.lower() == ".mp3" else "")
+        # Anything can follow a tag; most often it is MPEG audio, perhaps after padding.
+        return _by_magic(f, start, read_at(f, start, 128)) or "mp3"
+    return _by_magic(f, 0, head) or ("mp3" if Path(path).suffix.lower() == ".mp3" else "")
 
 
-def _by_magic(head: bytes) -> str:
+def _by_magic(f: BinaryIO, start: int, head: bytes) -> str:
     if head[:4] == b"OggS":
-        return next((name for magic, name in _OGG_MAGIC.items() if magic in head), "")
+        return ogg.container(f, start)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
@@ -152,7 +156,7 @@ def _read_unknown(f: BinaryIO, path: str) -> tuple[Reading, str]:
     container = type(audio).__name__.lower()
     values = {}
     if isinstance(audio.tags, ID3):
-        values = id3.texts(audio.tags)
+        values = id3v2text.texts(audio.tags)
     duration_s = getattr(audio.info, "length", None)
     return Reading(values, type(audio.tags).__name__ if audio.tags else "", duration_s), container
 
@@ -172,6 +176,8 @@ def tag_errors(path: str) -> Iterator[None]:
         cause = _os_error(e)
         if cause is not None:
             raise TagError(path, reason(cause)) from e
+        if isinstance(e, UnsafePlaceError):
+            raise TagError(path, str(e)) from e
         text = clean(str(e)) if isinstance(e, DamagedTagError | mutagen.MutagenError) else ""
         raise TagError(path, f"its tags or headers are damaged{f': {text}' if text else ''}") from e
 

@@ -1,43 +1,41 @@
-"""ID3v1: 128 bytes at the end of an MP3, whose genre is one number.
+"""ID3v1: 128 bytes at the end of a file, whose genre is one number.
 
 Its text is cut after 30 characters and of no declared encoding (Latin-1 is assumed), so the tag
 is read only where no better one says anything. Writing changes the genre's byte alone, in tags that
 are already there: to the number of the genre if the list has it, else to 255, "none".
+
+The rare extension TAG+, 227 bytes in front of it, has the genre as a text of 30 characters.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from mutagen.id3 import TCON
 
+from earmark.tags.fields import Texts, clean
+
 GENRES: list[str] = TCON.GENRES
 NONE = b"\xff"
-_SIZE = 128
+SIZE = 128
+EXTENSION_SIZE = 227
+EXTENSION_GENRE = slice(185, 215)
 _TEXTS = {"title": (3, 33), "artist": (33, 63), "album": (63, 93)}
 _FRAMES = {"TIT2": (3, 33), "TPE1": (33, 63), "TALB": (63, 93), "TYER": (93, 97)}
 _COMMENT = 97
 
 
-def find(f: BinaryIO) -> bytes | None:
-    """The tag's 128 bytes, or None."""
-    size = f.seek(0, os.SEEK_END)
-    if size < _SIZE:
-        return None
-    f.seek(max(0, size - _SIZE - 3))
-    data = f.read()
-    tag = data[-_SIZE:]
-    # "TAG" is also part of the magic number of an APEv2 tag.
-    return tag if tag[:3] == b"TAG" and data[-_SIZE - 3 : -_SIZE + 5] != b"APETAGEX" else None
-
-
-def texts(tag: bytes) -> dict[str, tuple[str, ...]]:
+def texts(tag: bytes) -> Texts:
     found = {"genres": genres(tag[-1:])}
     for field, (start, end) in _TEXTS.items():
         found[field] = tuple(filter(None, [_text(tag[start:end])]))
     return {field: values for field, values in found.items() if values}
+
+
+def extension_texts(tag: bytes) -> Texts:
+    """What TAG+ says of the genre; its other fields are the rest of those in ID3v1."""
+    genre = clean(_text(tag[EXTENSION_GENRE]))
+    return {"genres": (genre,)} if genre else {}
 
 
 def genres(genre: bytes) -> tuple[str, ...]:
@@ -51,14 +49,6 @@ def genres(genre: bytes) -> tuple[str, ...]:
 def encode(values: tuple[str, ...]) -> bytes:
     """The genre's byte for the first of `values`."""
     return bytes([GENRES.index(values[0])]) if values and values[0] in GENRES else NONE
-
-
-def put(f: BinaryIO, genre: bytes) -> None:
-    """Set the genre's byte, if the file has such a tag."""
-    if find(f) is not None:
-        f.seek(-1, os.SEEK_END)
-        f.write(genre)
-        f.flush()
 
 
 def as_id3v2(tag: bytes) -> Iterator[tuple[str, str]]:

@@ -23,19 +23,26 @@ from earmark.tags.fields import DamagedTagError
 HEADER_SIZE = 10
 NEW_VERSION = 3  # for a file without a tag: the version that every player reads
 PADDING = 2048  # for a tag that has to grow: later edits then need not move the audio
-_UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
+UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
+_MAX_FRAMES = 20_000
+_MARKS = {b"\xff\xfe": "le", b"\xfe\xff": "be"}
 _FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9\0]")
-_GENRE_IDS = (b"TCON", b"TCO", b"TCO\0")  # the last: v2.2 name in a v2.3 tag, some programs do so
+GENRE_IDS = (b"TCON", b"TCO", b"TCO\0")  # the last: v2.2 name in a v2.3 tag, some programs do so
+_USER_IDS = (b"TXXX", b"TXX", b"TXX\0")
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame: its ID, its flags (0 in v2.2) and the bytes that follow its header."""
+    """A frame: its ID, its flags (0 in v2.2), its bytes as found, and how many are its header."""
 
     frame_id: bytes
     flags: int
-    body: bytes
-    raw: bytes  # header included, as found
+    raw: bytes
+    head: int
+
+    @property
+    def body(self) -> bytes:
+        return self.raw[self.head :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def parse(data: bytes) -> Tag:
     if version == 2 and flags & 0x40:
         raise DamagedTagError("ID3v2.2 tag is compressed, which the standard never defined")
     body = data[HEADER_SIZE : HEADER_SIZE + _syncsafe(data[6:10])]
-    if version < 4 and flags & _UNSYNCHRONISED:
+    if version < 4 and flags & UNSYNCHRONISED:
         body = body.replace(b"\xff\x00", b"\xff")
     if version > 2 and flags & _EXTENDED:
         body = _skip_extended_header(version, body)
@@ -93,18 +100,33 @@ def parse(data: bytes) -> Tag:
 
 
 def render(tag: Tag, size: int = 0) -> bytes:
-    """The tag's bytes: as many as it had, or `size`, where they suffice; else with new padding."""
+    """The tag's bytes: as many as it had, or `size`, where they suffice; else with new padding.
+
+    Raises
+    ------
+    DamagedTagError
+        It would be longer than a tag can be.
+    """
     data = b"".join(frame.raw for frame in tag.frames) + tag.junk
-    if tag.version < 4 and tag.flags & _UNSYNCHRONISED:
+    if tag.version < 4 and tag.flags & UNSYNCHRONISED:
         data = re.sub(rb"\xff(?=[\x00\xe0-\xff]|\Z)", b"\xff\x00", data)
     room = (size or tag.size) - HEADER_SIZE
     data = data.ljust(room if room >= len(data) else len(data) + PADDING, b"\0")
     if len(data) >= 1 << 28:
         raise DamagedTagError("ID3v2 tag would exceed 256 MiB")
-    header = struct.pack(
-        ">3sBBB4s", b"ID3", tag.version, tag.revision, tag.flags, _to_syncsafe(len(data))
-    )
-    return header + data
+    return _tag_header(tag.version, tag.revision, tag.flags, len(data)) + data
+
+
+def _tag_header(version: int, revision: int, flags: int, size: int) -> bytes:
+    return struct.pack(">3sBBB4s", b"ID3", version, revision, flags, _to_syncsafe(size))
+
+
+def with_footer(data: bytes) -> bytes:
+    """The tag in `data` as it has to be at the end of a file: with a footer, without padding."""
+    tag = parse(data)
+    body = b"".join(frame.raw for frame in tag.frames) + tag.junk
+    header = _tag_header(tag.version, tag.revision, tag.flags | _FOOTER, len(body))
+    return header + body + b"3DI" + header[3:]
 
 
 def new_tag(texts: Iterable[tuple[str, str]] = ()) -> Tag:
@@ -121,34 +143,83 @@ def new_tag(texts: Iterable[tuple[str, str]] = ()) -> Tag:
 
 
 def genre_frames(tag: Tag) -> list[Frame]:
-    return [frame for frame in tag.frames if frame.frame_id in _GENRE_IDS]
+    """The frames of the standard; see also `is_user_genre`."""
+    return [frame for frame in tag.frames if frame.frame_id in GENRE_IDS]
+
+
+def is_user_genre(frame: Frame) -> bool:
+    """Whether this is a text of the user's own (TXXX) that is named "genre"."""
+    if frame.frame_id not in _USER_IDS or frame.flags:
+        return False
+    found = text_values(frame.raw[frame.head : frame.head + 16])  # the name comes first
+    return len(found) > 1 and found[0].lower() == "genre"
+
+
+def text_values(body: bytes) -> list[str]:
+    """What the body of a text frame holds: an encoding byte, then values with NULs between."""
+    encoding, data = body[:1], body[1:]
+    if encoding in (b"\1", b"\2"):
+        data = data[: len(data) & ~1]
+        order = "be" if encoding == b"\2" or _looks_big_endian(data) else "le"
+        found = []
+        for value in _split_wide(data):
+            mark = _MARKS.get(value[:2])
+            order = mark or order
+            found.append((value[2:] if mark else value).decode(f"utf-16-{order}", "replace"))
+        return found
+    return data.decode("utf-8" if encoding == b"\3" else "latin-1", "replace").split("\0")
+
+
+def _split_wide(data: bytes) -> list[bytes]:
+    """`data` parted at NULs of two bytes."""
+    parts, start = [], 0
+    at = data.find(b"\0\0")
+    while at >= 0:
+        if at % 2:
+            at = data.find(b"\0\0", at + 1)
+            continue
+        parts.append(data[start:at])
+        start = at + 2
+        at = data.find(b"\0\0", start)
+    return [*parts, data[start:]]
+
+
+def _looks_big_endian(data: bytes) -> bool:
+    """Whether text without a byte order mark has its zeros where big-endian Latin text has them."""
+    return data[:2] not in _MARKS and data[0::2].count(0) > data[1::2].count(0)
 
 
 def other_frames(tag: Tag) -> list[bytes]:
-    return [frame.raw for frame in tag.frames if frame.frame_id not in _GENRE_IDS]
+    return [frame.raw for frame in tag.frames if not _is_genre(frame)]
 
 
-def with_genre(tag: Tag, bodies: list[bytes]) -> Tag:
+def with_genre(tag: Tag, bodies: list[bytes], user_bodies: Iterable[bytes] = ()) -> Tag:
     """`tag` with genre frames of these bodies where the first one was, or else in front.
 
     In front, since some tags hold rubbish at which readers stop.
     """
-    at = next((i for i, frame in enumerate(tag.frames) if frame.frame_id in _GENRE_IDS), 0)
-    kept = [frame for frame in tag.frames if frame.frame_id not in _GENRE_IDS]
+    at = next((i for i, frame in enumerate(tag.frames) if _is_genre(frame)), 0)
+    kept = [frame for frame in tag.frames if not _is_genre(frame)]
     new = [make_frame(tag.version, "TCON", body) for body in bodies]
+    new += [make_frame(tag.version, "TXXX", body) for body in user_bodies]
     return replace(tag, frames=(*kept[:at], *new, *kept[at:]))
+
+
+def _is_genre(frame: Frame) -> bool:
+    return frame.frame_id in GENRE_IDS or is_user_genre(frame)
 
 
 def make_frame(version: int, name: str, body: bytes) -> Frame:
     """A frame without flags. `name` is the v2.3 one; TCON is known as TCO in v2.2."""
     if version == 2:
-        frame_id = {"TCON": b"TCO"}[name]
-        raw = frame_id + len(body).to_bytes(3, "big") + body
+        name = {"TCON": "TCO", "TXXX": "TXX"}[name]
+    frame_id = name.encode("latin-1")
+    if version == 2:
+        head = frame_id + len(body).to_bytes(3, "big")
     else:
-        frame_id = name.encode("ascii")
         size = _to_syncsafe(len(body)) if version == 4 else len(body).to_bytes(4, "big")
-        raw = frame_id + size + b"\0\0" + body
-    return Frame(frame_id, 0, body, raw)
+        head = frame_id + size + b"\0\0"
+    return Frame(frame_id, 0, head + body, len(head))
 
 
 def text_body(version: int, values: tuple[str, ...]) -> bytes:
@@ -185,7 +256,9 @@ def _frames(version: int, body: bytes) -> tuple[tuple[Frame, ...], bytes]:
             break
         flags = 0 if version == 2 else int.from_bytes(body[at + 8 : at + 10], "big")
         end = at + head + size
-        frames.append(Frame(frame_id, flags, body[at + head : end], body[at:end]))
+        frames.append(Frame(frame_id, flags, body[at:end], head))
+        if len(frames) > _MAX_FRAMES:
+            raise DamagedTagError(f"ID3v2 tag has more than {_MAX_FRAMES} frames")
         at = end
     return tuple(frames), body[at:]
 

@@ -28,11 +28,21 @@ class Edited:
 def family_of(f: BinaryIO, path: str) -> Family:
     """The family that can write the tags of the open file `path`.
 
+    Whatever writing would refuse for being the file that it is, is refused here: planning asks,
+    too, and a person should not hear of it after all has been listened to.
+
     Raises
     ------
     TagError
-        There is none.
+        There is none, or the file holds a place that cannot be written safely.
     """
+    family = _family(f, path)
+    with tag_errors(path):
+        family.check(f)
+    return family
+
+
+def _family(f: BinaryIO, path: str) -> Family:
     container = identify(f, path)
     if container == "aac" and not id3v2.tag_size(rewound(f).read(id3v2.HEADER_SIZE)):
         # Some players, and mutagen, take it for a damaged MP3 once a tag stands before it.
@@ -70,7 +80,7 @@ def rewrite(
     with open_regular(path) as source, create(temp) as f:
         old_sha = copy(source, f)
         with tag_errors(path):
-            family = family_of(source, path)
+            family = _family(source, path)
             edit(family, f)
             tags = tags_of(f, path)
             others = (_rest(tags), family.others(f))

@@ -1,24 +1,17 @@
-"""Vorbis comments: FLAC, and Ogg with Vorbis, Opus, Speex, FLAC or Theora inside.
+"""Vorbis comments, as FLAC and Ogg hold them: taken apart into raw bytes, and put together again.
 
 Several genres are several ``GENRE`` comments, as the format says; the key stays spelled as it was.
-mutagen lays out the blocks and pages, while the comments pass through as the bytes they were: it
-would mend those that are no valid UTF-8 or lack a key, and so change other fields than the genre.
+The other comments stay the bytes they were, those that are no valid UTF-8 or lack a key among
+them, and so does whatever stands behind the last one.
 
 Reference: https://www.xiph.org/vorbis/doc/v-comment.html
 """
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from dataclasses import dataclass, replace
 
-from mutagen.flac import FLAC, VCFLACDict
-from mutagen.oggflac import OggFLAC
-from mutagen.oggopus import OggOpus
-from mutagen.oggspeex import OggSpeex
-from mutagen.oggtheora import OggTheora
-from mutagen.oggvorbis import OggVorbis
-
-from earmark.tags.fields import DamagedTagError, Family, Keys, Native, Reading, pick, rewound
+from earmark.tags.fields import DamagedTagError, Keys, Texts, pick, too_long
 
 KEYS: Keys = {
     "genres": ("genre",),
@@ -29,143 +22,91 @@ KEYS: Keys = {
     "moods": ("mood",),
     "groupings": ("grouping",),
 }
-_PADDING_CODE = 1
+DIALECT = "Vorbis comments"
+_MAX_COMMENTS = 20_000
 
 
-class _RawComments:
-    """Mixed into mutagen's comment classes: keeps the comments' bytes, and writes them.
+@dataclass(frozen=True, slots=True)
+class Comments:
+    """A block of comments: who wrote it, each ``KEY=value`` as in the file, what is behind."""
 
-    Attributes
-    ----------
-    vendor_bytes : bytes
-    comments : list of bytes
-        Each ``KEY=value``, as in the file.
-    framed : bool
-        Whether a set bit follows the comments, as in Ogg Vorbis and Theora.
+    vendor: bytes = b"Earmark"
+    comments: tuple[bytes, ...] = ()
+    rest: bytes = b""
+
+    @property
+    def others(self) -> tuple[bytes, tuple[bytes, ...]]:
+        """All but the genre; what is behind may be padding, so that it is left to the container."""
+        return self.vendor, tuple(c for c in self.comments if not is_genre(c))
+
+
+def parse(data: bytes) -> Comments:
+    """Take apart a block of comments.
+
+    Raises
+    ------
+    DamagedTagError
+        It is cut off, or has more comments than any file.
     """
-
-    framed = True
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.vendor_bytes = b""
-        self.comments: list[bytes] = []
-        super().__init__(*args, **kwargs)
-
-    def load(self, data: Any, *args: Any, **kwargs: Any) -> None:
-        start = data.tell()
-        self.vendor_bytes = _chunk(data)
-        self.comments = [_chunk(data) for _ in range(_uint32(data))]
-        data.seek(start)
-        super().load(data, *args, **kwargs)  # type: ignore[misc]
-
-    def write(self, framing: bool | None = None) -> bytes:
-        parts = [_prefixed(self.vendor_bytes), len(self.comments).to_bytes(4, "little")]
-        parts += map(_prefixed, self.comments)
-        if self.framed if framing is None else framing:
-            parts.append(b"\1")
-        return b"".join(parts)
+    vendor, at = _chunk(data, 0)
+    count = int.from_bytes(data[at : at + 4], "little")
+    if len(data) < at + 4:
+        raise DamagedTagError("its Vorbis comments are cut off")
+    if count > _MAX_COMMENTS:
+        raise DamagedTagError(f"it has more than {_MAX_COMMENTS} Vorbis comments")
+    at += 4
+    found = []
+    for _ in range(count):
+        comment, at = _chunk(data, at)
+        found.append(comment)
+    return Comments(vendor, tuple(found), data[at:])
 
 
-class _FLACComments(_RawComments, VCFLACDict):  # type: ignore[misc]
-    framed = False
+def render(comments: Comments) -> bytes:
+    parts = [_prefixed(comments.vendor), len(comments.comments).to_bytes(4, "little")]
+    return b"".join([*parts, *map(_prefixed, comments.comments), comments.rest])
 
 
-class _FLAC(FLAC):
-    METADATA_BLOCKS = [  # noqa: RUF012  # mutagen declares it so
-        _FLACComments if block is VCFLACDict else block for block in FLAC.METADATA_BLOCKS
-    ]
-
-    def add_tags(self) -> None:
-        self.tags = _FLACComments()
-        self.tags.vendor_bytes = self.tags.vendor.encode()
-        self.metadata_blocks.append(self.tags)
-
-
-def _raw(ogg: Any) -> Any:
-    """`ogg`, a mutagen class, with raw comments."""
-    comments = type("Comments", (_RawComments, ogg._Tags), {})
-    return type(ogg.__name__, (ogg,), {"_Tags": comments})
+def texts(comments: Comments) -> Texts:
+    found: dict[str, list[str]] = {}
+    for comment in comments.comments:
+        key, separator, value = comment.partition(b"=")
+        name = key.decode("ascii", "replace").lower()
+        if separator and not too_long(name, len(value)):
+            found.setdefault(name, []).append(value.decode("utf-8", "replace"))
+    return pick(KEYS, lambda key: found.get(key, ()))
 
 
-_READERS: dict[str, Any] = {
-    "flac": FLAC,
-    "ogg": OggVorbis,
-    "opus": OggOpus,
-    "speex": OggSpeex,
-    "oggflac": OggFLAC,
-    "theora": OggTheora,
-}
-_EDITORS: dict[str, Any] = {
-    name: _FLAC if name == "flac" else _raw(kind) for name, kind in _READERS.items()
-}
+def genre(comments: Comments) -> list[bytes]:
+    return [comment for comment in comments.comments if is_genre(comment)]
 
 
-class VorbisFamily(Family):
-    """Containers with Vorbis comments; `container` is a key of `_READERS`."""
-
-    def __init__(self, container: str) -> None:
-        self.container = container
-
-    def read(self, f: BinaryIO) -> Reading:
-        audio: Any = _READERS[self.container](rewound(f))
-        found: dict[str, list[str]] = {}
-        for key, value in audio.tags or ():
-            found.setdefault(key.lower(), []).append(value)
-        values = pick(KEYS, lambda key: found.get(key, ()))
-        return Reading(values, "" if audio.tags is None else "Vorbis comments", audio.info.length)
-
-    def get(self, f: BinaryIO) -> Native:
-        audio: Any = _EDITORS[self.container](rewound(f))
-        if audio.tags is None:
-            return {}
-        return {"comments": [comment for comment in audio.tags.comments if _is_genre(comment)]}
-
-    def write(self, f: BinaryIO, values: tuple[str, ...]) -> None:
-        now = self.get(f).get("comments", [])
-        key = now[0].split(b"=", 1)[0] if now else b"GENRE"
-        self.put(f, {"comments": [key + b"=" + value.encode() for value in values]})
-
-    def put(self, f: BinaryIO, native: Native) -> None:
-        audio: Any = _EDITORS[self.container](rewound(f))
-        genre = native.get("comments", [])
-        if audio.tags is None:
-            if not genre:
-                return
-            audio.add_tags()
-        old = audio.tags.comments
-        at = next((i for i, comment in enumerate(old) if _is_genre(comment)), len(old))
-        kept = [comment for comment in old if not _is_genre(comment)]
-        audio.tags.comments = [*kept[:at], *genre, *kept[at:]]
-        audio.save(rewound(f))
-
-    def others(self, f: BinaryIO) -> Any:
-        audio: Any = _EDITORS[self.container](rewound(f))
-        comments = [] if audio.tags is None else audio.tags.comments
-        blocks = [
-            (block.code, block.write())
-            for block in getattr(audio, "metadata_blocks", ())  # FLAC's
-            if block.code != _PADDING_CODE and block is not audio.tags
-        ]
-        return [comment for comment in comments if not _is_genre(comment)], blocks
+def encode(comments: Comments | None, values: tuple[str, ...]) -> list[bytes]:
+    """Comments of these genres, under the key as it is spelled already."""
+    now = genre(comments) if comments else []
+    key = now[0].split(b"=", 1)[0] if now else b"GENRE"
+    return [key + b"=" + value.encode() for value in values]
 
 
-def _is_genre(comment: bytes) -> bool:
+def with_genre(comments: Comments, genre: list[bytes]) -> Comments:
+    """`comments` with these for the genre, where the old ones were or else at the end."""
+    old = comments.comments
+    at = next((i for i, comment in enumerate(old) if is_genre(comment)), len(old))
+    kept = [comment for comment in old if not is_genre(comment)]
+    return replace(comments, comments=(*kept[:at], *genre, *kept[at:]))
+
+
+def is_genre(comment: bytes) -> bool:
     return comment.split(b"=", 1)[0].lower() == b"genre" and b"=" in comment
 
 
-def _uint32(data: Any) -> int:
-    return int.from_bytes(_exactly(data, 4), "little")
-
-
-def _chunk(data: Any) -> bytes:
-    return _exactly(data, _uint32(data))
-
-
-def _exactly(data: Any, size: int) -> bytes:
-    found = bytes(data.read(size))
-    if len(found) != size:
+def _chunk(data: bytes, at: int) -> tuple[bytes, int]:
+    """The bytes with their length in front that start at `at`, and where they end."""
+    start = at + 4
+    end = start + int.from_bytes(data[at:start], "little")
+    if start > len(data) or end > len(data):
         raise DamagedTagError("its Vorbis comments are cut off")
-    return found
+    return data[start:end], end
 
 
 def _prefixed(data: bytes) -> bytes:
