@@ -308,17 +308,32 @@ class VoteConfig(Recipe):
         return super(VoteConfig, cls).from_dict(parsed)
 
 
+LevelMode = Literal["none", "rms"]
+
+
 @dataclass(frozen=True, slots=True)
 class ListenConfig(Recipe):
-    """From file to slices: everything that has to be the same in training and inference."""
+    """From file to slices: everything that has to be the same in training and inference.
+
+    Attributes
+    ----------
+    excerpts, features, slices
+    level : {'none', 'rms'}
+        Whether all tracks are brought to one loudness before their spectrograms are computed, see
+        `earmark.audio.level`.
+    """
 
     excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     slices: SliceConfig = field(default_factory=SliceConfig)
+    level: LevelMode = "none"
 
     def to_dict(self) -> dict[str, Any]:
         parts = ("excerpts", "features", "slices")
-        return {name: getattr(self, name).to_dict() for name in parts}
+        values: dict[str, Any] = {name: getattr(self, name).to_dict() for name in parts}
+        if self.level != "none":  # earlier versions do not know it
+            values["level"] = self.level
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

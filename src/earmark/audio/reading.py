@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
@@ -12,7 +13,7 @@ import soxr
 
 from earmark.audio.excerpts import Place, further, plan
 from earmark.audio.mono import Mixer, repair
-from earmark.audio.silence import ENOUGH, SILENCE_DBFS, blocks, floor
+from earmark.audio.silence import ENOUGH, SILENCE_DBFS, Blocks, blocks, floor
 from earmark.audio.source import Source
 from earmark.errors import AudioError
 from earmark.types import Excerpt, ExcerptConfig, Signal
@@ -61,51 +62,61 @@ def read_excerpts(path: str | os.PathLike[str], config: ExcerptConfig, sr: int) 
     """
     # Damaged samples may add up to what float32 cannot hold; `repair` deals with them.
     with np.errstate(over="ignore", invalid="ignore"):
-        excerpts = _read_by_seeking(path, config)
-        if excerpts is None:
-            excerpts = _read_by_counting(path, config)
-    # Mixed to mono before: resampling all channels costs 6 times as much.
-    return [
-        Excerpt(e.start_s, Signal(soxr.resample(e.signal.y, e.signal.sr, sr, quality="HQ"), sr))
-        for e in excerpts
-    ]
+        excerpts = _read_by_seeking(path, config, sr)
+        return _read_by_counting(path, config, sr) if excerpts is None else excerpts
 
 
-def _read_by_seeking(path: str | os.PathLike[str], config: ExcerptConfig) -> list[Excerpt] | None:
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """An excerpt at the rate that was asked for, and where it sounds."""
+
+    excerpt: Excerpt
+    blocks: Blocks
+
+    @property
+    def length_s(self) -> float:
+        return self.excerpt.signal.y.size / self.excerpt.signal.sr
+
+
+def _read_by_seeking(
+    path: str | os.PathLike[str], config: ExcerptConfig, sr: int
+) -> list[Excerpt] | None:
     """The excerpts, or None if the file is not what it claims to be."""
     with Source(path) as source:
         duration_s = source.info.duration_s
         if duration_s is None:
             return None
 
-        def read(places: Sequence[Place]) -> list[Excerpt] | None:
-            collectors = []
+        def read(places: Sequence[Place]) -> list[_Heard] | None:
+            heard = []
             for start_s, length_s in places:
                 if start_s > 0 and not source.seek(start_s - WARM_UP_S):
                     return None
                 collector = _Collector(start_s, length_s)
-                collectors.append(collector)
                 _fill(collector, source)
                 if not collector.length_s or collector.length_s < length_s - _SLACK_S:
                     return None
-            return [c.excerpt(source.path) for c in collectors]
+                heard.append(collector.heard(source.path, sr))
+            return heard
 
         return _where_it_sounds(source.path, read, duration_s, config)
 
 
-def _read_by_counting(path: str | os.PathLike[str], config: ExcerptConfig) -> list[Excerpt]:
+def _read_by_counting(
+    path: str | os.PathLike[str], config: ExcerptConfig, sr: int
+) -> list[Excerpt]:
     """The excerpts, trusting neither the claimed duration nor time stamps."""
     with Source(path) as source:
         duration_s = _count(source, [])
 
-    def read(places: Sequence[Place]) -> list[Excerpt]:
+    def read(places: Sequence[Place]) -> list[_Heard]:
         with Source(path) as source:
             collectors = [_Collector(*place) for place in places]
             _count(source, collectors)
-            excerpts = [c.excerpt(source.path) for c in collectors if c.length_s]
-            if not excerpts:
+            heard = [c.heard(source.path, sr) for c in collectors if c.length_s]
+            if not heard:
                 raise source.failure()
-            return excerpts
+            return heard
 
     excerpts = _where_it_sounds(os.fspath(path), read, duration_s, config)
     assert excerpts is not None
@@ -114,45 +125,48 @@ def _read_by_counting(path: str | os.PathLike[str], config: ExcerptConfig) -> li
 
 def _where_it_sounds(
     path: str,
-    read: Callable[[Sequence[Place]], list[Excerpt] | None],
+    read: Callable[[Sequence[Place]], list[_Heard] | None],
     duration_s: float,
     config: ExcerptConfig,
 ) -> list[Excerpt] | None:
     """Excerpts at the planned places, and at others in place of silent ones; None as of `read`."""
-    excerpts = read(plan(duration_s, config))
-    if excerpts is None:
+    heard = read(plan(duration_s, config))
+    if heard is None:
         return None
-    _require_length(path, excerpts)
-    heard = [(excerpt, blocks(excerpt.signal)) for excerpt in excerpts]
+    _require_length(path, heard)
     n_wanted, n_left = len(heard), MOST_FURTHER * len(heard)
-    while True:
-        lowest = floor(each for _, each in heard)
-        shares = [each.sounding(lowest) for _, each in heard]
-        n_missing = n_wanted - sum(share >= ENOUGH for share in shares)
+    shares = _sounding(heard)
+    while missing := n_wanted - sum(share >= ENOUGH for share in shares):
         tried = [
-            (e.start_s, e.signal.y.size / e.signal.sr, share >= ENOUGH)
-            for (e, _), share in zip(heard, shares, strict=True)
+            (each.excerpt.start_s, each.length_s, share >= ENOUGH)
+            for each, share in zip(heard, shares, strict=True)
         ]
-        places = further(duration_s, tried, min(n_missing, n_left)) if n_missing else ()
+        places = further(duration_s, tried, min(missing, n_left))
         if not places:
             break
-        n_left -= len(places)
         more = read(places)
         if more is None:
             return None
-        heard += [(excerpt, blocks(excerpt.signal)) for excerpt in more]
-        heard.sort(key=lambda pair: pair[0].start_s)
+        n_left -= len(places)
+        heard = sorted((*heard, *more), key=lambda each: each.excerpt.start_s)
+        shares = _sounding(heard)
     # Of music with pauses everywhere, what there is.
-    least = ENOUGH if n_missing < n_wanted else min(filter(None, shares), default=ENOUGH)
-    sounding = [e for (e, _), share in zip(heard, shares, strict=True) if share >= least]
-    if not sounding:
+    least = ENOUGH if missing < n_wanted else min(filter(None, shares), default=ENOUGH)
+    kept = [each.excerpt for each, share in zip(heard, shares, strict=True) if share >= least]
+    if not kept:
         where = "" if n_wanted == 1 else f" at the {len(heard)} places listened to"
         raise AudioError(path, f"silent: nothing above {SILENCE_DBFS:g} dBFS{where}")
-    return sounding
+    return kept
 
 
-def _require_length(path: str, excerpts: Sequence[Excerpt]) -> None:
-    length_s = sum(e.signal.y.size / e.signal.sr for e in excerpts)
+def _sounding(heard: Sequence[_Heard]) -> list[float]:
+    """Share of each that sounds."""
+    lowest = floor(each.blocks for each in heard)
+    return [each.blocks.sounding(lowest) for each in heard]
+
+
+def _require_length(path: str, heard: Sequence[_Heard]) -> None:
+    length_s = sum(each.length_s for each in heard)
     if length_s < MIN_LENGTH_S:
         raise AudioError(
             path, f"too short to judge: {length_s:.2g} s, at least {MIN_LENGTH_S} s are needed"
@@ -246,8 +260,8 @@ class _Collector:
     def length_s(self) -> float:
         return self._mixer.n_samples / self._sr if self._mixer else 0.0
 
-    def excerpt(self, path: str) -> Excerpt:
-        """What was collected, as mono at the file's own rate; there has to be something.
+    def heard(self, path: str, sr: int) -> _Heard:
+        """What was collected, as mono at `sr`; there has to be something.
 
         Raises
         ------
@@ -255,4 +269,7 @@ class _Collector:
             The samples are damaged.
         """
         assert self._mixer is not None
-        return Excerpt(self.start_s, Signal(repair(self._mixer.mono(), path), self._sr))
+        own = Signal(repair(self._mixer.mono(), path), self._sr)
+        # Mixed to mono before: resampling all channels costs 6 times as much.
+        y = soxr.resample(own.y, own.sr, sr, quality="HQ")
+        return _Heard(Excerpt(self.start_s, Signal(y, sr)), blocks(own))

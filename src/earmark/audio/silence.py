@@ -34,14 +34,20 @@ class Blocks:
         Half of what lies between the lowest and the highest sample.
     power : ndarray of float32, shape (n_blocks,)
         Mean square, after the mean is taken off.
+    length_s : float
+        Of each.
     """
 
     peak: FloatArray
     power: FloatArray
+    length_s: float
 
-    def sounding(self, floor: float) -> float:
-        """Share of them whose peak reaches `floor`."""
-        return float((self.peak >= floor).mean())
+    def sounding(self, floor: float, begin_s: float = 0.0, end_s: float = np.inf) -> float:
+        """Share of those within two times whose peak reaches `floor`."""
+        last = len(self.peak) - 1
+        first = min(last, int(begin_s / self.length_s))
+        end = max(first + 1, int(min(end_s / self.length_s, last + 1)))
+        return float((self.peak[first:end] >= floor).mean())
 
 
 def blocks(signal: Signal) -> Blocks:
@@ -56,7 +62,7 @@ def blocks(signal: Signal) -> Blocks:
     mean = rows.mean(axis=1)
     power = np.einsum("ij,ij->i", rows, rows) / np.float32(size) - mean * mean
     peak = (rows.max(axis=1) - rows.min(axis=1)) / 2
-    return Blocks(peak, np.maximum(power, 0))
+    return Blocks(peak, np.maximum(power, 0), size / sr)
 
 
 def floor(of_track: Iterable[Blocks]) -> float:

@@ -29,7 +29,7 @@ from typing import Any, Self
 from earmark import stacking, track_network
 from earmark.errors import BundleError
 from earmark.features.listen import check as check_listening
-from earmark.types import ExcerptConfig, ListenConfig, Recipe, VoteConfig
+from earmark.types import ExcerptConfig, LevelMode, ListenConfig, Recipe, VoteConfig
 
 FORMAT = 1
 META_NAME = "model.json"
@@ -122,9 +122,14 @@ class Bundle:
     def network(self) -> Path:
         return self.path / NETWORK_NAME
 
-    def listening(self, excerpts: ExcerptConfig) -> Bundle:
-        """The same model, but listening to other stretches of a track."""
-        listen = dataclasses.replace(self.meta.listen, excerpts=excerpts)
+    def listening(
+        self, excerpts: ExcerptConfig | None = None, level: LevelMode | None = None
+    ) -> Bundle:
+        """The same network, but listening to other stretches of a track, or at another level."""
+        own = self.meta.listen
+        listen = dataclasses.replace(
+            own, excerpts=excerpts or own.excerpts, level=level or own.level
+        )
         meta = dataclasses.replace(self.meta, listen=listen)
         return Bundle(self.path, meta, _model_id(meta, _read_sums(self.path)[NETWORK_NAME]))
 

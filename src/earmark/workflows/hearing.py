@@ -15,7 +15,7 @@ from earmark.features.store import FeatureStore, stored_ids
 from earmark.library import Found, walk
 from earmark.models import bundle as bundles
 from earmark.models.embeddings import Embedded, EmbeddingStore, embed, embedded_ids
-from earmark.types import ExcerptConfig, ListenConfig, Slices
+from earmark.types import ListenConfig, Slices
 from earmark.workflows.events import FileSkipped, Progress, Workflow
 from earmark.workflows.pool import map_files
 
@@ -43,13 +43,13 @@ def _hear(path: str) -> Slices | str:
     return name if name in _known else listen(path, _config)
 
 
-def _start_embedding(store_dir: Path, bundle_path: Path, excerpts: ExcerptConfig) -> None:
+def _start_embedding(store_dir: Path, bundle_path: Path, listen: ListenConfig) -> None:
     from earmark.models.runtime import Classifier
 
     global _backbone, _known
     bundle = bundles.load(bundle_path)
-    if excerpts != bundle.meta.listen.excerpts:
-        bundle = bundle.listening(excerpts)
+    if listen != bundle.meta.listen:
+        bundle = bundle.listening(listen.excerpts, listen.level)
     _backbone, _known = Classifier(bundle), embedded_ids(store_dir, bundle)
 
 
@@ -154,6 +154,6 @@ def _way_to_hear(
         return (
             _embed,
             _start_embedding,
-            (store.parent, backbone.path, backbone.meta.listen.excerpts),
+            (store.parent, backbone.path, backbone.meta.listen),
         )
     return _hear, _start_listening, (store.parent, store.config)

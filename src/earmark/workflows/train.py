@@ -126,10 +126,13 @@ def train(
             f"the run folder {request.run_folder} lies within the model's, {request.out}",
             "choose another --run-dir",
         )
-    if request.unlabelled and request.recipe.kind != "distilled":
+    hears_unlabelled = request.recipe.kind == "distilled" or (
+        request.recipe.kind == "head" and request.not_music
+    )
+    if request.unlabelled and not hears_unlabelled:
         raise ConfigError(
             f"recipe {request.recipe.name} learns nothing from unlabelled music",
-            "leave --unlabelled out, or choose --recipe ear",
+            "leave --unlabelled out, or choose --recipe ear; with --not-music, a head takes it",
         )
     if request.not_music and request.recipe.kind not in WITH_HEAD:
         raise ConfigError(

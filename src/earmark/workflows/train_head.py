@@ -68,6 +68,8 @@ def train_head(
     track_network.require(request.recipe)
     if backbone is None:
         backbone = open_backbone(request.recipe.head.backbone, data_dir)
+    if request.recipe.level is not None:
+        backbone = backbone.listening(level=request.recipe.level)
     with EmbeddingStore(data_dir / "embeddings", backbone) as store:
         heard = yield from assemble(
             request.labels,
