@@ -130,10 +130,10 @@ def measure(clips: Sequence[Clip], ear: Classifier, seeds: range) -> dict[str, A
     listen = ear.bundle.meta.listen
     plain = ListenConfig(listen.excerpts, listen.features, listen.slices)
     heard = [read_excerpts(clip.path, plain.excerpts, _SR) for clip in clips]
-    loudness = [-20 * np.log10(rms([e.signal for e in each])) + level.TARGET_DBFS for each in heard]
+    rms_dbfs = [level.TARGET_DBFS - 20 * np.log10(rms([e.signal for e in each])) for each in heard]
     found: dict[str, Any] = {
         "n_clips": len(clips),
-        "rms_dbfs": dict(zip(("5%", "50%", "95%"), np.percentile(loudness, [5, 50, 95]).round(1).tolist(), strict=True)),
+        "rms_dbfs": {f"{p} %": float(np.percentile(rms_dbfs, p).round(1)) for p in (1, 5, 50, 95)},
         "ms": {},
         "ways": {},
     }
@@ -205,7 +205,7 @@ def _learn(
     from earmark.calibration import softmax
     from earmark.models.classical.head import DEFAULT_C, Tracks, choose_c, fit_head
 
-    rows = np.flatnonzero(learned)
+    rows = np.flatnonzero(learned).tolist()
     slices = np.concatenate([tracks[i] for i in rows])
     data = Tracks(slices, [len(tracks[i]) for i in rows], reference[rows].tolist())
     held_out = choose_c(data, [artists[i] for i in rows], n_genres, seed=seed)
@@ -228,7 +228,9 @@ def _cost(heard: Sequence[Sequence[Excerpt]], way: Callable[[Sequence[Signal]], 
 def _print(found: dict[str, Any]) -> None:
     print(f"{found['n_clips']} clips, RMS in dBFS: {found['rms_dbfs']}")
     levels = [f"{db:+g}" for db in LEVELS_DB]
-    print(f"{'':18}{'ms':>6}" + "".join(f"{f'{db} dB':>16}" for db in levels) + "   right / changed")
+    print(
+        f"{'':18}{'ms':>6}" + "".join(f"{f'{db} dB':>16}" for db in levels) + "   right / changed"
+    )
     for way, of_way in found["ways"].items():
         for source, at in of_way.items():
             cells = (f"{at[db]['right']:.1%} / {at[db]['changed']:.1%}" for db in levels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 from earmark.errors import ConfigError
@@ -75,10 +76,7 @@ def further(
     # End of one and its worth as a neighbour, beginning of the next and its worth.
     edges = [(start, start + length, _SOUNDS if sounds else 0) for start, length, sounds in tried]
     edges = [(0.0, 0.0, _END), *edges, (duration_s, duration_s, _END)]
-    gaps = [
-        (begin, end, 1 + left + right)
-        for (_, begin, left), (end, _, right) in zip(edges, edges[1:], strict=False)
-    ]
+    gaps = [(begin, end, 1 + left + right) for (_, begin, left), (end, _, right) in pairwise(edges)]
     places: list[Place] = []
     while len(places) < n:
         gaps = [gap for gap in gaps if gap[1] - gap[0] >= length_s]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from earmark import features as frontends
 from earmark.audio import audio_id, level, read_excerpts
-from earmark.audio.silence import ENOUGH, Blocks, blocks, floor
+from earmark.audio.silence import ENOUGH, blocks, floor
 from earmark.errors import BundleError, MissingExtraError
 from earmark.features import compute, quantise
 from earmark.features.beats import Bars, find_bars, resample

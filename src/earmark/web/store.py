@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from earmark import jsontext
 from earmark.errors import LibraryError
 
 _VERSION = 1
@@ -186,7 +187,9 @@ class Store:
             "INSERT INTO jobs (kind, state, root, title, request, created_at)"
             " VALUES (?, 'queued', ?, ?, ?, ?) RETURNING job_id"
         )
-        rows = self.query(sql, kind, json.dumps(root), title, json.dumps(request), time.time())
+        rows = self.query(
+            sql, kind, jsontext.dumps(root), title, jsontext.dumps(request), time.time()
+        )
         return int(rows[0][0])
 
     def job(self, job_id: int) -> JobRow | None:
@@ -212,7 +215,7 @@ class Store:
 
     def add_event(self, job_id: int, kind: str, data: dict[str, Any]) -> None:
         sql = "INSERT INTO events (job_id, kind, data) VALUES (?, ?, ?)"
-        self.change(sql, job_id, kind, json.dumps(data))
+        self.change(sql, job_id, kind, jsontext.dumps(data))
 
     def events(self, job_id: int, after: int, limit: int = 1000) -> list[EventRow]:
         """Events of a job that came after the one numbered `after`, oldest first."""
@@ -221,7 +224,7 @@ class Store:
 
 
 def _assignments(columns: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    values = [json.dumps(v) if isinstance(v, dict) else v for v in columns.values()]
+    values = [jsontext.dumps(v) if isinstance(v, dict) else v for v in columns.values()]
     return ", ".join(f"{name} = ?" for name in columns), values
 
 

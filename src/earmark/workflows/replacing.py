@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from earmark import jsontext
 from earmark.errors import BundleError
 from earmark.models import bundle as bundles
 from earmark.workflows.runfolder import REMARKS, SETTINGS
@@ -33,7 +34,7 @@ def check_replaced(request: TrainRequest) -> None:
     if not (request.out / bundles.META_NAME).is_file():
         return
     noted = _noted(request.run_folder)
-    asked = json.loads(json.dumps(dataclasses.asdict(request), default=str))
+    asked = json.loads(jsontext.dumps(dataclasses.asdict(request), default=str))
     wanted = _made_from(asked, str(Path.cwd()))
     if noted is None or noted["out"] != wanted["out"]:
         what = ""

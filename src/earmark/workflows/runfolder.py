@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
-import json
 import os
 import platform
 import re
@@ -17,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from earmark import jsontext
 from earmark.errors import LibraryError
 from earmark.evaluation.scores import Scores
 from earmark.locking import lock
@@ -62,7 +62,7 @@ def writing_to(run_dir: Path) -> Iterator[None]:
 
 def key_of(settings: Mapping[str, Any]) -> str:
     """Names what is made by these settings, the same for the same ones."""
-    text = json.dumps(settings, sort_keys=True)
+    text = jsontext.dumps(settings, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -117,7 +117,7 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
         # Where its relative paths start from.
         "folder": str(Path.cwd()),
     }
-    text = json.dumps(settings, indent=2, default=str)
+    text = jsontext.dumps(settings, indent=2, default=str)
     with writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / "recipe.toml").write_text(request.recipe.to_toml(), encoding="utf-8")
@@ -161,7 +161,7 @@ def write_results(
     """
     with writing_to(run_dir):
         summary = {**scores.summary, "confusion": scores.counts.tolist()}
-        text = json.dumps(summary, indent=2)
+        text = jsontext.dumps(summary, indent=2)
         (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
         if find_spec("matplotlib") is None:
             return
