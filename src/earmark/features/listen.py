@@ -100,7 +100,8 @@ def _cut(
         return _bar_by_bar(S, bars, config), bars.starts_s, bars.length_s
     X, start_frame = cut(quantise(S, features), config.slices)
     frame_s = features.hop_length / features.sr
-    return X, start_frame * frame_s, config.slices.n_frames * frame_s
+    start_s = np.asarray(start_frame * frame_s, dtype=np.float64)
+    return X, start_s, config.slices.n_frames * frame_s
 
 
 def _sounding(shares: NDArray[np.float64]) -> NDArray[np.bool_] | slice:
