@@ -21,7 +21,7 @@ from mutagen.id3 import ID3, TIT2
 
 from earmark.errors import FileError
 from earmark.tags import Journal, Written, apply_change, read_tags, undo_change
-from earmark.types import TagChange
+from earmark.types import TagChange, Tags
 from tests.audiofiles import sample
 from tests.tagmakers import (
     add_id3,
@@ -259,6 +259,12 @@ def plan(path: Path, *after: str) -> TagChange:
 def write(journal: Journal, path: Path, *after: str, **options: Any) -> Written:
     """Carry out `plan` in a run of its own."""
     return apply_change(journal, journal.new_run(), plan(path, *after), **options)
+
+
+def tags_after(written: Written) -> Tags:
+    """What was read back from a file that was written."""
+    assert written.tags is not None
+    return written.tags
 
 
 def undo(journal: Journal, run_id: int | None = None) -> list[str]:

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from earmark.tags import Journal, Written, read_tags
-from earmark.types import Tags
+from earmark.tags import Journal, read_tags
 from tests.tagfiles import (
     SPECIMENS,
     by_mutagen,
@@ -22,6 +21,7 @@ from tests.tagfiles import (
     genres_by_mutagen,
     leftovers,
     make,
+    tags_after,
     undo,
     write,
 )
@@ -123,11 +123,6 @@ def test_another_programs_edit_survives_undo(tmp_path: Path, journal: Journal, n
 def _resolved(name: str) -> tuple[str, ...]:
     """ID3v1's genre comes back as a name where mutagen has copied it to a frame."""
     return {"mp3_v1": ("Jazz",)}.get(name, SPECIMENS[name].genres)
-
-
-def tags_after(written: Written) -> Tags:
-    assert written.tags is not None
-    return written.tags
 
 
 def test_tags_that_agree_stay_in_agreement(tmp_path: Path, journal: Journal) -> None:

@@ -11,9 +11,10 @@ Paths are ``str`` as the operating system gives them, with undecodable bytes as 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +133,16 @@ class Recipe:
                 "upgrade earmark, or train the model again",
             )
         return cls(**values)
+
+
+def require_number(value: Any, what: str, low: float = -math.inf, high: float = math.inf) -> None:
+    """Refuse (`BundleError`) what is no finite number from `low` to `high`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value) and low <= value <= high):
+        bounds = f" from {low:g} to {high:g}" if math.isfinite(high) else ""
+        raise BundleError(
+            f"{what} is {value!r}, which is no number{bounds}", "get or train the model again"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +267,9 @@ class Stacker(Recipe):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         parsed = {k: tuple(map(float, v)) for k, v in values.items()}
+        for name, numbers in parsed.items():
+            for number in numbers:
+                require_number(number, f"a number in the stacker's {name}")
         return super(Stacker, cls).from_dict(parsed)
 
 
@@ -305,20 +319,43 @@ class VoteConfig(Recipe):
             parsed["stacker"] = Stacker.from_dict(parsed["stacker"])
         if not isinstance(parsed.get("network", b""), bytes):
             raise BundleError("the vote's network is no bytes", "get or train the model again")
-        return super(VoteConfig, cls).from_dict(parsed)
+        config = super(VoteConfig, cls).from_dict(parsed)
+        if config.mode not in get_args(VoteMode):
+            raise BundleError(
+                f"slices cannot vote by {config.mode!r}",
+                "upgrade earmark, or train the model again",
+            )
+        for name in ("min_confidence", "min_agreement", "min_music", "slice_confidence"):
+            require_number(getattr(config, name), f"the vote's {name}", 0, 1)
+        return config
+
+
+LevelMode = Literal["none", "rms"]
 
 
 @dataclass(frozen=True, slots=True)
 class ListenConfig(Recipe):
-    """From file to slices: everything that has to be the same in training and inference."""
+    """From file to slices: everything that has to be the same in training and inference.
+
+    Attributes
+    ----------
+    excerpts, features, slices
+    level : {'none', 'rms'}
+        Whether all tracks are brought to one loudness before their spectrograms are computed, see
+        `earmark.audio.level`.
+    """
 
     excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     slices: SliceConfig = field(default_factory=SliceConfig)
+    level: LevelMode = "none"
 
     def to_dict(self) -> dict[str, Any]:
         parts = ("excerpts", "features", "slices")
-        return {name: getattr(self, name).to_dict() for name in parts}
+        values: dict[str, Any] = {name: getattr(self, name).to_dict() for name in parts}
+        if self.level != "none":  # earlier versions do not know it
+            values["level"] = self.level
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

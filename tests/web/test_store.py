@@ -6,7 +6,8 @@ import json
 import math
 from pathlib import Path
 
-from earmark.web.store import Store, finite
+from earmark.jsontext import finite
+from earmark.web.store import Store
 
 NUMBERS = {"loss": math.nan, "all": [1.5, math.inf, {"least": -math.inf}], "n": 3}
 AS_JSON = {"loss": None, "all": [1.5, None, {"least": None}], "n": 3}

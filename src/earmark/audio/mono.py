@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import av
 import numpy as np
+from av.audio.plane import AudioPlane
 from numpy.typing import NDArray
 
 from earmark.errors import AudioError
@@ -28,10 +30,23 @@ _FORMATS: dict[str, tuple[type[np.generic], float]] = {
 }
 
 
+# The mean loses this many decibels, against two sides that have nothing in common, before the
+# second side is turned over at all, and before it is turned over wholly.
+_CANCELS_FROM_DB, _CANCELS_AT_DB = 3.0, 6.0
+# Of so many samples one is looked at first; only if less than this share of the power is left, all.
+_GLANCE, _GLANCE_SHARE = 31, 0.75
+
+
 class Mixer:
     """Puts the mean over the channels of successive frames into one array.
 
     FFmpeg's own downmix is not used: it is 3 dB louder than the mean and takes peaks over 1.
+
+    Where the mean cancels (one channel is the other upside down, as on karaoke discs and in
+    miswired transfers), nobody hears silence, so neither does this: the second side is turned
+    over. Of two channels these are left and right, of more the channels with even and those with
+    odd numbers. How far it is turned over grows steadily with what is lost, so that no tiny change
+    of the sound makes a large one of the mix.
 
     Parameters
     ----------
@@ -43,11 +58,13 @@ class Mixer:
 
     def __init__(self, frame: av.AudioFrame, n_samples: int) -> None:
         self._like = _kind(frame)
-        self._dtype, full_scale = _FORMATS[frame.format.name.removesuffix("p")]
+        self._dtype, self._full_scale = _FORMATS[frame.format.name.removesuffix("p")]
         self._planar = frame.format.is_planar
         self._n_channels = frame.layout.nb_channels
-        self._gain = np.float32(1 / (full_scale * self._n_channels))
-        self._sum = np.zeros(n_samples, dtype=np.float32)
+        self._even = np.zeros(n_samples, dtype=np.float32)
+        # Rounded once, when both sides are added up.
+        exact = np.result_type(self._dtype, np.float32)
+        self._odd = np.zeros(n_samples if self._n_channels > 1 else 0, dtype=exact)
         self.n_samples = 0
 
     def accepts(self, frame: av.AudioFrame) -> bool:
@@ -56,28 +73,94 @@ class Mixer:
 
     @property
     def full(self) -> bool:
-        return self.n_samples == self._sum.size
+        return self.n_samples == self._even.size
 
     def add(self, frame: av.AudioFrame, begin: int = 0) -> None:
         """Add the samples of `frame` from `begin` on, as far as there is room."""
-        n = frame.samples
-        room = self._sum[self.n_samples : self.n_samples + n - begin]
-        planes: Any = frame.planes
-        if self._planar:
-            for plane in planes:
-                room += np.frombuffer(plane, self._dtype, n)[begin : begin + room.size]
-        else:
-            packed = np.frombuffer(planes[0], self._dtype, n * self._n_channels)
-            for channel in packed.reshape(n, self._n_channels)[begin : begin + room.size].T:
-                room += channel
-        self.n_samples += room.size
+        n = min(frame.samples - begin, self._even.size - self.n_samples)
+        room, taken = slice(self.n_samples, self.n_samples + n), slice(begin, begin + n)
+        sides = self._even[room], self._odd[room]
+        for number, channel in enumerate(self._channels(frame)):
+            side = sides[number % 2]
+            side += channel[taken]
+        self.n_samples += n
 
-    def mean(self) -> FloatArray:
-        """Mono so far, float32 (n_samples,)."""
-        y = self._sum[: self.n_samples] * self._gain
-        if self._dtype is np.uint8:
-            y -= np.float32(1)
+    def _channels(self, frame: av.AudioFrame) -> Iterable[NDArray[Any]]:
+        n = frame.samples
+        if self._planar:
+            planes = [_plane(frame, number) for number in range(self._n_channels)]
+            return [np.frombuffer(plane, self._dtype, n) for plane in planes]
+        packed = np.frombuffer(_plane(frame, 0), self._dtype, n * self._n_channels)
+        return packed.reshape(n, self._n_channels).T
+
+    def mono(self) -> FloatArray:
+        """The mix so far, float32 (n_samples,)."""
+        even, odd = self._even[: self.n_samples], self._odd[: self.n_samples]
+        if not odd.size:
+            return self._mean(even, self._n_channels)
+        # Damaged samples may add up to what is no number.
+        with np.errstate(all="ignore"):
+            y = self._mean(even + odd, self._n_channels)
+            turned = _turned(even, odd)
+            if turned:
+                y -= np.float32(2 * turned) * self._mean(odd, self._n_channels // 2)
         return y
+
+    def _mean(self, total: NDArray[Any], n_channels: int) -> FloatArray:
+        """Of all channels, where `total` is the sum of `n_channels` of them."""
+        y: FloatArray = total.astype(np.float32, copy=False)
+        y = y * np.float32(1 / (self._full_scale * self._n_channels))
+        if self._dtype is np.uint8:
+            y -= np.float32(n_channels / self._n_channels)
+        return y
+
+
+def mix(channels: FloatArray) -> FloatArray:
+    """Float channels (n_channels, n_samples) as mono (n_samples,), as `Mixer` mixes frames."""
+    even, odd = channels[::2].sum(axis=0), channels[1::2].sum(axis=0)
+    n_channels = np.float32(len(channels))
+    # Damaged samples may add up to what is no number.
+    with np.errstate(all="ignore"):
+        y: FloatArray = (even + odd) / n_channels
+        turned = _turned(even, odd) if len(channels) > 1 else 0.0
+        if turned:
+            y -= np.float32(2 * turned) * odd / n_channels
+    return y
+
+
+def _turned(even: NDArray[Any], odd: NDArray[Any]) -> float:
+    """How far the second of two sides is turned over: from 0, not at all, to 1."""
+    # A few samples say whether there is anything to look at.
+    if not _left(even[::_GLANCE], odd[::_GLANCE]) < _GLANCE_SHARE:
+        return 0.0
+    left = _left(even, odd)
+    if not left < 1:
+        return 0.0
+    lost_db = -10 * np.log10(max(left, 1e-9))
+    share = (lost_db - _CANCELS_FROM_DB) / (_CANCELS_AT_DB - _CANCELS_FROM_DB)
+    return float(np.clip(share, 0, 1))
+
+
+def _left(even: NDArray[Any], odd: NDArray[Any]) -> float:
+    """Power of the sum of two sides by the sum of their powers: 1 of what is independent.
+
+    A constant is silence. Not a number where samples are damaged, or all is silent.
+    """
+    a, b = even.astype(np.float64), odd.astype(np.float64)
+    a -= a.mean()
+    b -= b.mean()
+    powers, product = np.dot(a, a) + np.dot(b, b), np.dot(a, b)
+    return float((powers + 2 * product) / powers)
+
+
+def _plane(frame: av.AudioFrame, number: int) -> Any:
+    """Samples of a channel of a planar frame, or of all of a packed one.
+
+    `frame.planes` looks for the end of FFmpeg's list of channels, which has none from eight on,
+    and takes foreign memory for channels.
+    """
+    plane: Any = AudioPlane
+    return plane(frame, number)
 
 
 def _kind(frame: av.AudioFrame) -> tuple[int, str, int]:

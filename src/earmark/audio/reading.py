@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import av
 import numpy as np
 import soxr
 
-from earmark.audio.excerpts import plan
+from earmark.audio.excerpts import Place, further, plan
 from earmark.audio.mono import Mixer, repair
+from earmark.audio.silence import ENOUGH, SILENCE_DBFS, Blocks, blocks, floor
 from earmark.audio.source import Source
 from earmark.errors import AudioError
-from earmark.types import Excerpt, ExcerptConfig, Signal
+from earmark.types import Excerpt, ExcerptConfig, FloatArray, Signal
 
 if TYPE_CHECKING:
     from earmark.audio.source import AudioPacket
@@ -25,9 +28,8 @@ WARM_UP_S = 0.15
 MIN_LENGTH_S = 0.5
 """In less sound than this, no genre can be heard."""
 
-SILENCE_DBFS = -70.0
-"""Peak, after the mean is taken off (a constant is silence too), below which all is silent. The
-dither of 16 bits lies at -84 dBFS, the faintest passage of a real recording far above -70."""
+MOST_FURTHER = 2
+"""Of a track with silent excerpts, at most so many times as many others are read."""
 
 # An excerpt that lacks less than this is put down to rounding in the claimed duration.
 _SLACK_S = 0.25
@@ -41,6 +43,10 @@ def read_excerpts(path: str | os.PathLike[str], config: ExcerptConfig, sr: int) 
     duration, cannot seek, or turns out to be shorter than it claims, its packets are counted from
     the first to the last, and those of the excerpts decoded on a second pass. Memory is that of
     the excerpts in any case.
+
+    Of an excerpt that is silent for the most part (see `earmark.audio.silence`) another is read
+    instead, as `further` chooses it, and another again where that is silent too, up to a bound;
+    what is silent is left out. A track that sounds costs no more by it.
 
     Returns
     -------
@@ -56,44 +62,123 @@ def read_excerpts(path: str | os.PathLike[str], config: ExcerptConfig, sr: int) 
     """
     # Damaged samples may add up to what float32 cannot hold; `repair` deals with them.
     with np.errstate(over="ignore", invalid="ignore"):
-        excerpts = _read_by_seeking(path, config)
-        if excerpts is None:
-            excerpts = _read_by_counting(path, config)
-    require_sound(os.fspath(path), excerpts)
-    # Mixed to mono before: resampling all channels costs 6 times as much.
-    return [
-        Excerpt(e.start_s, Signal(soxr.resample(e.signal.y, e.signal.sr, sr, quality="HQ"), sr))
-        for e in excerpts
-    ]
+        excerpts = _read_by_seeking(path, config, sr)
+        return _read_by_counting(path, config, sr) if excerpts is None else excerpts
 
 
-def require_sound(path: str, excerpts: list[Excerpt]) -> None:
-    """Refuse (`AudioError`) excerpts that are too short or silent together."""
-    length_s = sum(e.signal.y.size / e.signal.sr for e in excerpts)
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An excerpt at the rate that was asked for, and where it sounds."""
+
+    excerpt: Excerpt
+    blocks: Blocks
+
+    @classmethod
+    def of(cls, start_s: float, mono: FloatArray, own_sr: int, sr: int, path: str) -> Self:
+        """Of mono at its own rate; raises `AudioError` where the samples are damaged."""
+        own = Signal(repair(mono, path), own_sr)
+        # Mixed to mono before: resampling all channels costs 6 times as much.
+        y = soxr.resample(own.y, own.sr, sr, quality="HQ")
+        return cls(Excerpt(start_s, Signal(y, sr)), blocks(own))
+
+    @property
+    def length_s(self) -> float:
+        return self.excerpt.signal.y.size / self.excerpt.signal.sr
+
+
+def _read_by_seeking(
+    path: str | os.PathLike[str], config: ExcerptConfig, sr: int
+) -> list[Excerpt] | None:
+    """The excerpts, or None if the file is not what it claims to be."""
+    with Source(path) as source:
+        duration_s = source.info.duration_s
+        if duration_s is None:
+            return None
+
+        def read(places: Sequence[Place]) -> list[Read] | None:
+            heard = []
+            for start_s, length_s in places:
+                if start_s > 0 and not source.seek(start_s - WARM_UP_S):
+                    return None
+                collector = _Collector(start_s, length_s)
+                _fill(collector, source)
+                if not collector.length_s or collector.length_s < length_s - _SLACK_S:
+                    return None
+                heard.append(collector.read(source.path, sr))
+            return heard
+
+        return where_it_sounds(source.path, read, duration_s, config)
+
+
+def _read_by_counting(
+    path: str | os.PathLike[str], config: ExcerptConfig, sr: int
+) -> list[Excerpt]:
+    """The excerpts, trusting neither the claimed duration nor time stamps."""
+    with Source(path) as source:
+        duration_s = _count(source, [])
+
+    def read(places: Sequence[Place]) -> list[Read]:
+        with Source(path) as source:
+            collectors = [_Collector(*place) for place in places]
+            _count(source, collectors)
+            heard = [c.read(source.path, sr) for c in collectors if c.length_s]
+            if not heard:
+                raise source.failure()
+            return heard
+
+    excerpts = where_it_sounds(os.fspath(path), read, duration_s, config)
+    assert excerpts is not None
+    return excerpts
+
+
+def where_it_sounds(
+    path: str,
+    read: Callable[[Sequence[Place]], list[Read] | None],
+    duration_s: float,
+    config: ExcerptConfig,
+) -> list[Excerpt] | None:
+    """Excerpts at the planned places, and at others in place of silent ones; None as of `read`."""
+    heard = read(plan(duration_s, config))
+    if heard is None:
+        return None
+    _require_length(path, heard)
+    n_wanted, n_left = len(heard), MOST_FURTHER * len(heard)
+    shares = _sounding(heard)
+    while missing := n_wanted - sum(share >= ENOUGH for share in shares):
+        tried = [
+            (each.excerpt.start_s, each.length_s, share >= ENOUGH)
+            for each, share in zip(heard, shares, strict=True)
+        ]
+        places = further(duration_s, tried, min(missing, n_left))
+        if not places:
+            break
+        more = read(places)
+        if more is None:
+            return None
+        n_left -= len(places)
+        heard = sorted((*heard, *more), key=lambda each: each.excerpt.start_s)
+        shares = _sounding(heard)
+    # Of music with pauses everywhere, what there is.
+    least = ENOUGH if missing < n_wanted else min(filter(None, shares), default=ENOUGH)
+    kept = [each.excerpt for each, share in zip(heard, shares, strict=True) if share >= least]
+    if not kept:
+        where = "" if n_wanted == 1 else f" at the {len(heard)} places listened to"
+        raise AudioError(path, f"silent: nothing above {SILENCE_DBFS:g} dBFS{where}")
+    return kept
+
+
+def _sounding(heard: Sequence[Read]) -> list[float]:
+    """Share of each that sounds."""
+    lowest = floor(each.blocks for each in heard)
+    return [each.blocks.sounding(lowest) for each in heard]
+
+
+def _require_length(path: str, heard: Sequence[Read]) -> None:
+    length_s = sum(each.length_s for each in heard)
     if length_s < MIN_LENGTH_S:
         raise AudioError(
             path, f"too short to judge: {length_s:.2g} s, at least {MIN_LENGTH_S} s are needed"
         )
-    lows, highs = zip(*((e.signal.y.min(), e.signal.y.max()) for e in excerpts), strict=True)
-    if (max(highs) - min(lows)) / 2 < 10 ** (SILENCE_DBFS / 20):
-        raise AudioError(path, f"silent: nothing above {SILENCE_DBFS:g} dBFS")
-
-
-def _read_by_seeking(path: str | os.PathLike[str], config: ExcerptConfig) -> list[Excerpt] | None:
-    """The excerpts, or None if the file is not what it claims to be."""
-    with Source(path) as source:
-        if source.info.duration_s is None:
-            return None
-        collectors = []
-        for start_s, length_s in plan(source.info.duration_s, config):
-            if start_s > 0 and not source.seek(start_s - WARM_UP_S):
-                return None
-            collector = _Collector(start_s, length_s)
-            collectors.append(collector)
-            _fill(collector, source)
-            if not collector.length_s or collector.length_s < length_s - _SLACK_S:
-                return None
-        return [c.excerpt(source.path) for c in collectors]
 
 
 def _fill(collector: _Collector, source: Source) -> None:
@@ -110,19 +195,6 @@ def _fill(collector: _Collector, source: Source) -> None:
 def _ends_before(source: Source, packet: AudioPacket, time_s: float) -> bool:
     start_s, length_s = source.start_s(packet), source.length_s(packet)
     return start_s is not None and length_s > 0 and start_s + length_s < time_s
-
-
-def _read_by_counting(path: str | os.PathLike[str], config: ExcerptConfig) -> list[Excerpt]:
-    """The excerpts, trusting neither the claimed duration nor time stamps."""
-    with Source(path) as source:
-        duration_s = _count(source, [])
-    with Source(path) as source:
-        collectors = [_Collector(*place) for place in plan(duration_s, config)]
-        _count(source, collectors)
-        excerpts = [c.excerpt(source.path) for c in collectors if c.length_s]
-        if not excerpts:
-            raise source.failure()
-        return excerpts
 
 
 def _count(source: Source, collectors: list[_Collector]) -> float:
@@ -196,8 +268,8 @@ class _Collector:
     def length_s(self) -> float:
         return self._mixer.n_samples / self._sr if self._mixer else 0.0
 
-    def excerpt(self, path: str) -> Excerpt:
-        """What was collected, as mono at the file's own rate; there has to be something.
+    def read(self, path: str, sr: int) -> Read:
+        """What was collected, as mono at `sr`; there has to be something.
 
         Raises
         ------
@@ -205,4 +277,4 @@ class _Collector:
             The samples are damaged.
         """
         assert self._mixer is not None
-        return Excerpt(self.start_s, Signal(repair(self._mixer.mean(), path), self._sr))
+        return Read.of(self.start_s, self._mixer.mono(), self._sr, sr, path)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from earmark.audio.excerpts import plan
-from earmark.audio.mono import repair
-from earmark.audio.reading import require_sound
+from earmark.audio.excerpts import Place
+from earmark.audio.mono import mix
+from earmark.audio.reading import Read, where_it_sounds
 from earmark.errors import AudioError
-from earmark.types import Excerpt, ExcerptConfig, FloatArray, Signal
+from earmark.types import Excerpt, ExcerptConfig, FloatArray
 
 NAME = "samples"
 """Stands for a path in errors."""
@@ -21,7 +21,7 @@ _MOST_CHANNELS = 255
 
 
 def excerpts_of(y: ArrayLike, sr: float, config: ExcerptConfig, to_sr: int) -> list[Excerpt]:
-    """The excerpts that `plan` chooses, mixed to mono, resampled to `to_sr`.
+    """Excerpts as `read_excerpts` reads them of a file, mixed to mono, resampled to `to_sr`.
 
     Parameters
     ----------
@@ -49,17 +49,20 @@ def excerpts_of(y: ArrayLike, sr: float, config: ExcerptConfig, to_sr: int) -> l
     channels = _channels(y)
     if not np.isfinite(sr) or sr <= 0:
         raise AudioError(NAME, f"a rate of {sr} hertz", "give sr, the samples in a second")
-    excerpts = []
-    for start_s, length_s in plan(channels.shape[1] / sr, config):
-        first = round(start_s * sr)
-        part = channels[:, first : first + round(length_s * sr)]
-        mono = repair(_scaled(part).mean(axis=0, dtype=np.float32), NAME)
-        excerpts.append(Excerpt(first / sr, Signal(mono, round(sr))))
-    require_sound(NAME, excerpts)
-    return [
-        Excerpt(e.start_s, Signal(soxr.resample(e.signal.y, sr, to_sr, quality="HQ"), to_sr))
-        for e in excerpts
-    ]
+    own_sr = round(sr)
+
+    def read(places: Sequence[Place]) -> list[Read]:
+        found = []
+        for start_s, length_s in places:
+            first = round(start_s * own_sr)
+            part = channels[:, first : first + round(length_s * own_sr)]
+            mono = mix(_scaled(part))
+            found.append(Read.of(first / own_sr, mono, own_sr, to_sr, NAME))
+        return found
+
+    excerpts = where_it_sounds(NAME, read, channels.shape[1] / own_sr, config)
+    assert excerpts is not None
+    return excerpts
 
 
 def _channels(y: ArrayLike) -> NDArray[Any]:

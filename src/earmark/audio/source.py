@@ -45,6 +45,10 @@ _FAST_SEEK = 1 << 19  # AVFMT_FLAG_FAST_SEEK
 MIN_RATE_HZ, MAX_RATE_HZ = 2_000, 768_000
 """A sample rate outside of these comes from a damaged header."""
 
+MAX_DSD_RATE_HZ = 5_644_800
+"""So for recordings of one bit: FFmpeg makes a sample of eight bits, 352,800 a second of DSD64, the
+double and so on of DSD128 to DSD1024."""
+
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
@@ -156,7 +160,9 @@ class Source:
     def _read_info(self) -> AudioInfo:
         context = self._stream.codec_context
         sr, n_channels = context.sample_rate, context.channels
-        if not (MIN_RATE_HZ <= sr <= MAX_RATE_HZ and n_channels > 0):
+        codec = context.codec.canonical_name
+        highest = MAX_DSD_RATE_HZ if codec.startswith("dsd_") else MAX_RATE_HZ
+        if not (MIN_RATE_HZ <= sr <= highest and n_channels > 0):
             raise AudioError(
                 self.path, f"damaged header: {n_channels} channels of {sr} samples a second"
             )
@@ -167,7 +173,7 @@ class Source:
             duration_s=duration_s,
             sr=sr,
             n_channels=n_channels,
-            codec=context.codec.canonical_name,
+            codec=codec,
             seekable=duration_s is not None,
         )
 

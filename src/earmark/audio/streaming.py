@@ -32,7 +32,7 @@ def mono_chunks(
         for frame in _frames(source):
             if mixer is not None and not mixer.accepts(frame):
                 # Another recording was glued on.
-                yield resampler.resample_chunk(repair(mixer.mean(), source.path), last=True)
+                yield resampler.resample_chunk(repair(mixer.mono(), source.path), last=True)
                 mixer = None
             if mixer is None:
                 mixer = Mixer(frame, _CHUNK_S * frame.sample_rate)
@@ -40,14 +40,14 @@ def mono_chunks(
             begin = 0
             while begin < frame.samples:
                 if mixer.full:
-                    yield resampler.resample_chunk(repair(mixer.mean(), source.path))
+                    yield resampler.resample_chunk(repair(mixer.mono(), source.path))
                     mixer = Mixer(frame, _CHUNK_S * frame.sample_rate)
                 taken = mixer.n_samples
                 mixer.add(frame, begin)
                 begin += mixer.n_samples - taken
         if mixer is None:
             raise source.failure()
-        yield resampler.resample_chunk(repair(mixer.mean(), source.path), last=True)
+        yield resampler.resample_chunk(repair(mixer.mono(), source.path), last=True)
 
 
 def _frames(source: Source) -> Iterator[av.AudioFrame]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from earmark import config as configuration
+from earmark import jsontext
 from earmark.cli import learning, options
 from earmark.cli.console import cell, follow, out, shown
 from earmark.spreadsheets import Writer
@@ -77,7 +77,7 @@ def command(
         report, n_skipped = follow(flow, quiet=running.quiet)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
-        json.dump(_as_dict(report), sys.stdout, indent=2)
+        sys.stdout.write(jsontext.dumps(_as_dict(report), indent=2))
         print()  # noqa: T201
     elif as_csv:
         _print_csv(report)

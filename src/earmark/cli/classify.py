@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earmark import jsontext
 from earmark.cli import options
 from earmark.cli.console import cell, follow, out, shown
 from earmark.spreadsheets import Writer
@@ -42,7 +42,7 @@ def command(
         results, n_skipped = follow(flow, quiet=running.quiet, held=held)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
-        json.dump(to_dict(bundle, results), sys.stdout, indent=2)
+        sys.stdout.write(jsontext.dumps(to_dict(bundle, results), indent=2))
         print()  # noqa: T201
     elif as_csv:
         _print_csv(results)

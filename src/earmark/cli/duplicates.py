@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earmark import jsontext
 from earmark.cli import options
 from earmark.cli.console import cell, follow, out
 from earmark.spreadsheets import write_table
@@ -34,7 +34,8 @@ def command(
         report, n_skipped = follow(duplicates(root, resources), quiet=running.quiet)
     if as_json:
         # Escapes keep names that are not UTF-8 exactly; every JSON reader undoes them.
-        json.dump({"n_tracks": len(report.paths), "pairs": _rows(report)}, sys.stdout, indent=2)
+        shown = {"n_tracks": len(report.paths), "pairs": _rows(report)}
+        sys.stdout.write(jsontext.dumps(shown, indent=2))
         print()  # noqa: T201
     elif as_csv:
         columns = ("a", "b", "kind", "overlap_s", "offset_s", "score")

@@ -72,7 +72,8 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     Returns
     -------
     Decision
-        `proba` is the mean over all slices; in mode ``confident``, `confidence` is the winner's
+        A model that answers with what is not a number does not know, and says so. `proba` is the
+        mean over all slices; in mode ``confident``, `confidence` is the winner's
         mean over the slices that voted. In modes ``stacker`` and ``network``, both are their own.
 
     Raises
@@ -87,10 +88,15 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
     if proba.ndim != 2 or len(proba) == 0 or proba.shape[1] != len(labels):
         raise ValueError(f"proba of shape {proba.shape} does not fit {len(labels)} labels")
     check(config)
+    if not np.isfinite(proba).all():
+        return _unknown("what the network says of it is not a number", labels, len(proba))
     # Summed in float64 so that the order of the slices cannot tip a near tie.
     exact = proba.astype(np.float64)
     track = exact.mean(axis=0)
     if (learned := _learned(proba, config)) is not None:
+        if not np.isfinite(learned).all():
+            reason = f"what the model's {config.mode} makes of it is not a number"
+            return _unknown(reason, labels, len(proba))
         track = learned
         winner, confidence, reason = int(track.argmax()), float(track.max()), ""
     elif (voters := _voters(exact, config)).any():
@@ -113,6 +119,11 @@ def decide(proba: FloatArray, labels: Sequence[str], config: VoteConfig) -> Deci
         n_slices=len(proba),
         rejected=reason,
     )
+
+
+def _unknown(reason: str, labels: Sequence[str], n_slices: int) -> Decision:
+    """The decision where there is nothing to decide by."""
+    return Decision(None, 0.0, 0.0, dict.fromkeys(labels, 0.0), n_slices, reason)
 
 
 def _learned(proba: FloatArray, config: VoteConfig) -> NDArray[np.float64] | None:

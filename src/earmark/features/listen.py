@@ -5,16 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earmark import features as frontends
-from earmark.audio import audio_id, read_excerpts
+from earmark.audio import audio_id, level, read_excerpts
+from earmark.audio.silence import ENOUGH, blocks, floor
 from earmark.errors import BundleError, MissingExtraError
 from earmark.features import compute, quantise
 from earmark.features.beats import Bars, find_bars, resample
 from earmark.slices import cut
-from earmark.types import Excerpt, FloatArray, LevelArray, ListenConfig, Slices
+from earmark.types import (
+    Excerpt,
+    FloatArray,
+    LevelArray,
+    LevelMode,
+    ListenConfig,
+    Signal,
+    SliceKind,
+    Slices,
+)
 
 # A slower recording would be lower in one, and the other has no time that could be brought to
 # another tempo.
@@ -22,7 +34,7 @@ _NOT_IN_BARS = ("wave", "summary")
 
 
 def listen(path: str | os.PathLike[str], config: ListenConfig, name: str | None = None) -> Slices:
-    """Excerpts → spectrogram of each → quantised → slices.
+    """Excerpts → one level for all → spectrogram of each → quantised → slices.
 
     Parameters
     ----------
@@ -49,28 +61,59 @@ def listen(path: str | os.PathLike[str], config: ListenConfig, name: str | None 
 
 
 def slices_of(excerpts: Iterable[Excerpt], config: ListenConfig, audio_id: str) -> Slices:
-    """Slices of what has been read already: at least one excerpt, at ``config.features.sr``."""
+    """Slices of what has been read already: at least one excerpt, at ``config.features.sr``.
+
+    A slice that is silent for the most part is left out where others sound.
+    """
     check(config)
-    features = config.features
     heard = list(excerpts)
+    track = [blocks(excerpt.signal) for excerpt in heard]
+    lowest = floor(track)
+    if config.level == "rms":
+        gain = np.float32(level.gain(track))
+        heard = [Excerpt(e.start_s, Signal(e.signal.y * gain, e.signal.sr)) for e in heard]
     bars: Sequence[Bars | None] = [None] * len(heard)
     if config.slices.kind == "beat":
         bars = find_bars([e.signal for e in heard], config.slices.beats_per_bar)
-    blocks, starts_s = [], []
-    for excerpt, own_bars in zip(heard, bars, strict=True):
-        S = compute(excerpt.signal.y, features)
-        if own_bars is None:
-            X, start_frame = cut(quantise(S, features), config.slices)
-            start_s = start_frame * (features.hop_length / features.sr)
-        else:
-            X, start_s = _bar_by_bar(S, own_bars, config), own_bars.starts_s
-        blocks.append(X)
+    X, starts_s, shares = [], [], []
+    for excerpt, own_blocks, own_bars in zip(heard, track, bars, strict=True):
+        of_excerpt, start_s, length_s = _cut(excerpt.signal.y, own_bars, config)
+        X.append(of_excerpt)
         starts_s.append(excerpt.start_s + start_s)
+        if len(start_s) == 1:  # and of statistics of a whole excerpt, no frame says how long
+            shares.append([own_blocks.sounding(lowest)])
+        else:
+            shares.append([own_blocks.sounding(lowest, s, s + length_s) for s in start_s.tolist()])
+    kept = _sounding(np.concatenate(shares))
     return Slices(
-        X=np.concatenate(blocks),
-        start_s=np.concatenate(starts_s).astype(np.float32),
+        X=np.concatenate(X)[kept],
+        start_s=np.concatenate(starts_s)[kept].astype(np.float32),
         audio_id=audio_id,
     )
+
+
+def _cut(
+    y: FloatArray, bars: Bars | None, config: ListenConfig
+) -> tuple[LevelArray, NDArray[np.float64], float]:
+    """Slices of an excerpt, where in it each of them starts, and how long they are, in seconds."""
+    features = config.features
+    S = compute(y, features)
+    if bars is not None:
+        return _bar_by_bar(S, bars, config), bars.starts_s, bars.length_s
+    X, start_frame = cut(quantise(S, features), config.slices)
+    frame_s = features.hop_length / features.sr
+    start_s = np.asarray(start_frame * frame_s, dtype=np.float64)
+    return X, start_s, config.slices.n_frames * frame_s
+
+
+def _sounding(shares: NDArray[np.float64]) -> NDArray[np.bool_] | slice:
+    """Which slices to keep, by the share of each that sounds."""
+    for enough in (shares >= ENOUGH, shares > 0):
+        if enough.all():
+            return slice(None)
+        if enough.any():
+            return np.asarray(enough)
+    return slice(None)
 
 
 def _bar_by_bar(S: FloatArray, bars: Bars, config: ListenConfig) -> LevelArray:
@@ -89,12 +132,22 @@ def check(config: ListenConfig) -> None:
     MissingExtraError
         A library that they need is not installed.
     """
+    if config.level not in get_args(LevelMode):
+        raise BundleError(
+            f"this version cannot bring tracks to one level by {config.level!r}",
+            "upgrade earmark, or train the model again",
+        )
     frontends.check(config.features)
     check_slices(config)
 
 
 def check_slices(config: ListenConfig) -> None:
     """The same, of slices alone."""
+    if config.slices.kind not in get_args(SliceKind):
+        raise BundleError(
+            f"unknown kind of slices {config.slices.kind!r}",
+            "upgrade earmark, or train the model again",
+        )
     if config.slices.kind != "beat":
         return
     if config.features.frontend in _NOT_IN_BARS:

@@ -9,7 +9,6 @@ turns to write.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sqlite3
@@ -24,6 +23,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from earmark import jsontext
 from earmark.errors import LibraryError
 from earmark.types import FloatArray
 
@@ -73,7 +73,7 @@ class RowStore(Generic[Scalar]):
         self._size = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(dict(recipe), indent=2)
+            text = jsontext.dumps(dict(recipe), indent=2)
             (folder / "recipe.json").write_text(text, encoding="utf-8")
             self._db = sqlite3.connect(folder / _INDEX)
             self._db.execute("PRAGMA synchronous = FULL")

@@ -6,19 +6,18 @@ What a store is made of, and what it survives, is told in `earmark.features.rows
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 
-from earmark import features
+from earmark import features, jsontext
 from earmark.features.rows import RowStore, stored_in
 from earmark.types import ListenConfig, Slices
 
 
 def recipe_key(config: ListenConfig) -> str:
     """Folder name of a recipe: what was computed by another recipe is never found under it."""
-    text = json.dumps(config.to_dict(), sort_keys=True)
+    text = jsontext.dumps(config.to_dict(), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

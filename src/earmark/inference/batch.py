@@ -33,7 +33,7 @@ from earmark.models.embeddings import EmbeddingStore, TrackEmbeddings, embed, em
 from earmark.models.runtime import Classifier
 from earmark.pool import Workers
 from earmark.session import Resources
-from earmark.types import ExcerptConfig, ListenConfig, Slices
+from earmark.types import ListenConfig, Slices
 
 _FLUSH_EVERY = 64
 
@@ -173,9 +173,9 @@ def _way_to_fill(
     """What a worker does with a file, how it gets ready, and what it has to know for that."""
     if isinstance(store, EmbeddingStore):
         backbone = store.backbone
-        excerpts = backbone.meta.listen.excerpts
+        config = backbone.meta.listen
         # Workers know what is stored when they get ready: with more in it, they get ready anew.
-        return _embed, _start_embedding, (store.parent, backbone.path, excerpts, store.n_tracks)
+        return _embed, _start_embedding, (store.parent, backbone.path, config, store.n_tracks)
     return _listen, _start_listening, (store.parent, store.config, store.n_tracks)
 
 
@@ -190,11 +190,11 @@ def _listen(path: str) -> Slices | str:
     return name if name in _known else listen(path, _config, name)
 
 
-def _start_embedding(store_dir: Path, bundle_path: Path, excerpts: ExcerptConfig, _: int) -> None:
+def _start_embedding(store_dir: Path, bundle_path: Path, config: ListenConfig, _: int) -> None:
     global _classifier, _known
     bundle = bundles.load(bundle_path)
-    if excerpts != bundle.meta.listen.excerpts:
-        bundle = bundle.listening(excerpts)
+    if config != bundle.meta.listen:
+        bundle = bundle.listening(config.excerpts, config.level)
     _classifier, _known = Classifier(bundle), embedded_ids(store_dir, bundle)
 
 

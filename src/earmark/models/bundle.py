@@ -26,10 +26,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from earmark import jsontext
 from earmark.decision import stacking, track_network
 from earmark.errors import BundleError
 from earmark.features.listen import check as check_listening
-from earmark.types import ExcerptConfig, ListenConfig, Recipe, VoteConfig
+from earmark.types import (
+    ExcerptConfig,
+    LevelMode,
+    ListenConfig,
+    Recipe,
+    VoteConfig,
+    require_number,
+)
 
 FORMAT = 1
 META_NAME = "model.json"
@@ -93,6 +101,7 @@ class BundleMeta(Recipe):
             meta = super(BundleMeta, cls).from_dict(parsed)
         except (AttributeError, KeyError, TypeError, ValueError) as e:
             raise BundleError(f"{META_NAME} is incomplete: {e}", "get the bundle again") from e
+        require_number(meta.temperature, "the temperature", 0.001, 1000)
         stacker = meta.vote.stacker
         if stacker is not None and not stacking.fits(stacker, len(meta.labels)):
             raise BundleError(
@@ -122,9 +131,14 @@ class Bundle:
     def network(self) -> Path:
         return self.path / NETWORK_NAME
 
-    def listening(self, excerpts: ExcerptConfig) -> Bundle:
-        """The same model, but listening to other stretches of a track."""
-        listen = dataclasses.replace(self.meta.listen, excerpts=excerpts)
+    def listening(
+        self, excerpts: ExcerptConfig | None = None, level: LevelMode | None = None
+    ) -> Bundle:
+        """The same network, but listening to other stretches of a track, or at another level."""
+        own = self.meta.listen
+        listen = dataclasses.replace(
+            own, excerpts=excerpts or own.excerpts, level=level or own.level
+        )
         meta = dataclasses.replace(self.meta, listen=listen)
         return Bundle(self.path, meta, _model_id(meta, _read_sums(self.path)[NETWORK_NAME]))
 
@@ -258,7 +272,7 @@ def _fill(folder: Path, meta: BundleMeta, network: bytes, texts: Mapping[str, st
         contents[VOTE_NAME] = vote.pop("network")
     own = {"listen": meta.listen.to_dict(), "vote": vote}
     values = dataclasses.asdict(meta) | own
-    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    text = jsontext.dumps(values, indent=2, ensure_ascii=False) + "\n"
     # A row of numbers on a line of its own, for those who read the file.
     text = re.sub(r"\[\n[-+.0-9e,\s]+\]", lambda row: "".join(row[0].split()), text)
     # Names of files may be no text; what cannot be written of them is not worth a training.
@@ -296,5 +310,5 @@ def _sha256(path: Path) -> str:
 
 def _model_id(meta: BundleMeta, network_sum: str) -> str:
     used = {"listen": meta.listen.to_dict(), "labels": meta.labels, "t": meta.temperature}
-    text = json.dumps(used, sort_keys=True) + network_sum
+    text = jsontext.dumps(used, sort_keys=True) + network_sum
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark import jsontext
 from earmark.features.rows import RowStore, stored_in
 from earmark.features.traits import TRAITS, traits
 from earmark.models.bundle import Bundle
@@ -93,5 +93,5 @@ def _identity(backbone: Bundle) -> dict[str, Any]:
 
 
 def _key(backbone: Bundle) -> str:
-    text = json.dumps(_identity(backbone), sort_keys=True)
+    text = jsontext.dumps(_identity(backbone), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from earmark import jsontext
 from earmark.errors import BundleError, LibraryError
 from earmark.evaluation.scores import Scores
 from earmark.events import Epoch
@@ -50,7 +51,7 @@ def writing_to(run_dir: Path) -> Iterator[None]:
 
 def key_of(settings: Mapping[str, Any]) -> str:
     """A name for what these settings make: the same for the same settings."""
-    text = json.dumps(settings, sort_keys=True)
+    text = jsontext.dumps(settings, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -108,7 +109,7 @@ def write_settings(run_dir: Path, request: TrainRequest, learning_set: LearningS
         # Where its relative paths start from.
         "folder": str(Path.cwd()),
     }
-    text = json.dumps(settings, indent=2, default=str)
+    text = jsontext.dumps(settings, indent=2, default=str)
     with writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / "recipe.toml").write_text(request.recipe.to_toml(), encoding="utf-8")
@@ -152,7 +153,7 @@ def write_results(
     """
     with writing_to(run_dir):
         summary = {**scores.summary, "confusion": scores.counts.tolist()}
-        text = json.dumps(summary, indent=2)
+        text = jsontext.dumps(summary, indent=2)
         (run_dir / "scores.json").write_text(text + "\n", encoding="utf-8")
         if find_spec("matplotlib") is None:
             return
@@ -197,7 +198,7 @@ def check_replaced(request: TrainRequest) -> None:
     if not (request.out / bundles.META_NAME).is_file():
         return
     noted = _noted(request.run_folder)
-    asked = json.loads(json.dumps(dataclasses.asdict(request), default=str))
+    asked = json.loads(jsontext.dumps(dataclasses.asdict(request), default=str))
     wanted = _made_from(asked, str(Path.cwd()))
     if noted is None or noted["out"] != wanted["out"]:
         what = ""

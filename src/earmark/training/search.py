@@ -7,7 +7,6 @@ it would have ended.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import optuna
 import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
+from earmark import jsontext
 from earmark.errors import ConfigError, LibraryError
 from earmark.training.recipes.recipe import Range, TrainingRecipe
 
@@ -95,7 +95,7 @@ class Search:
                 direction="maximize",
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_N_WHOLE),
             )
-            text = json.dumps(asked, sort_keys=True)
+            text = jsontext.dumps(asked, sort_keys=True)
             if self._study.user_attrs.get(_ASKED, text) != text:
                 raise ConfigError(
                     f"{path} holds a search with another recipe, other music or other settings",
@@ -201,7 +201,7 @@ def _holds(wanted: Range, value: Any) -> bool:
 
 def _encoded(choice: Any) -> Any:
     """Lists as text: a search knows plain values only."""
-    return choice if isinstance(choice, bool | int | float | str) else json.dumps(choice)
+    return choice if isinstance(choice, bool | int | float | str) else jsontext.dumps(choice)
 
 
 def _decoded(wanted: Range, value: Any) -> Any:

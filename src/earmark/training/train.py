@@ -56,10 +56,11 @@ def train(
         run_folder.check_replaced(request)
     recipe = request.recipe
     learner = learners.find(recipe.kind)
-    if request.unlabelled and not learner.unlabelled:
+    takes_unlabelled = learner.unlabelled or (learner.not_music and request.not_music)
+    if request.unlabelled and not takes_unlabelled:
         raise ConfigError(
             f"recipe {recipe.name} learns nothing from unlabelled music",
-            "leave --unlabelled out, or choose --recipe ear",
+            "leave --unlabelled out, or choose --recipe ear; with --not-music, a head takes it",
         )
     if request.not_music and not learner.not_music:
         raise ConfigError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from earmark.errors import BundleError
+from earmark.jsontext import finite
 from earmark.models import bundle as bundles
 from earmark.models.bundle import META_NAME, SUMS_NAME, Bundle
 from earmark.models.catalog import shipped_model
@@ -15,7 +16,7 @@ from earmark.types import VoteConfig
 from earmark.web.faults import Refused, not_found
 from earmark.web.schemas.models import ModelCard, ModelSource, ModelSummary
 from earmark.web.settings import WebSettings
-from earmark.web.store import Store, finite
+from earmark.web.store import Store
 
 _IN_USE = "model_id"
 

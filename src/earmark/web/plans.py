@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from earmark import jsontext
 from earmark.genres import is_missing, parse
 from earmark.library import Plan, PlanItem
 from earmark.library.plan import WRITING, Action
@@ -335,7 +336,7 @@ def _columns(planned: PlanItem) -> tuple[Any, ...]:
         planned.action,
         planned.confidence,
         json.dumps(planned.genres, ensure_ascii=False),
-        json.dumps(dataclasses.asdict(planned)),
+        jsontext.dumps(dataclasses.asdict(planned)),
     )
 
 

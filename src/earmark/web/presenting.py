@@ -150,6 +150,8 @@ def _votes(probs: SliceProbs, bundle: Bundle) -> list[SliceVote]:
     length_s = listen.slices.n_frames * listen.features.hop_length / listen.features.sr
     votes = []
     for start_s, row in zip(probs.start_s, probs.proba, strict=True):
+        if not np.isfinite(row).all():
+            continue  # says nothing, as the decision's reason tells
         ranked = np.argsort(-row, kind="stable")
         votes.append(
             SliceVote(

@@ -6,7 +6,6 @@ An open store belongs to its thread. The server and the process of each job open
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from earmark import jsontext
 from earmark.errors import LibraryError
 
 _VERSION = 1
@@ -187,7 +187,9 @@ class Store:
             "INSERT INTO jobs (kind, state, root, title, request, created_at)"
             " VALUES (?, 'queued', ?, ?, ?, ?) RETURNING job_id"
         )
-        rows = self.query(sql, kind, json.dumps(root), title, to_json(request), time.time())
+        rows = self.query(
+            sql, kind, jsontext.dumps(root), title, jsontext.dumps(request), time.time()
+        )
         return int(rows[0][0])
 
     def job(self, job_id: int) -> JobRow | None:
@@ -213,18 +215,13 @@ class Store:
 
     def add_event(self, job_id: int, kind: str, data: dict[str, Any]) -> None:
         sql = "INSERT INTO events (job_id, kind, data) VALUES (?, ?, ?)"
-        self.change(sql, job_id, kind, to_json(data))
+        self.change(sql, job_id, kind, jsontext.dumps(data))
 
     def events(self, job_id: int, after: int, limit: int = 1000) -> list[EventRow]:
         """Events of a job that came after the one numbered `after`, oldest first."""
         sql = "SELECT seq, kind, data FROM events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?"
         rows = self.query(sql, job_id, after, limit)
-        return [EventRow(seq, kind, to_json(from_json(data))) for seq, kind, data in rows]
-
-
-def to_json(value: Any) -> str:
-    """JSON text as every program reads it: what is no finite number is null."""
-    return json.dumps(finite(value), allow_nan=False)
+        return [EventRow(seq, kind, jsontext.dumps(from_json(data))) for seq, kind, data in rows]
 
 
 def from_json(text: str) -> Any:
@@ -232,19 +229,8 @@ def from_json(text: str) -> Any:
     return json.loads(text, parse_constant=lambda _: None)
 
 
-def finite(value: Any) -> Any:
-    """The same with None for floats that are no finite numbers, at any depth."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
-    return value
-
-
 def _assignments(columns: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    values = [to_json(v) if isinstance(v, dict) else v for v in columns.values()]
+    values = [jsontext.dumps(v) if isinstance(v, dict) else v for v in columns.values()]
     return ", ".join(f"{name} = ?" for name in columns), values
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from earmark import features
+from earmark import features, jsontext
 from earmark.datasets import PROTOCOLS
 from earmark.datasets.splitting import PRESCRIBED, SplitRequest
 from earmark.errors import ConfigError, EarmarkError
@@ -276,6 +276,6 @@ def _keep(file: Path, key: str, cell: Cell) -> None:
     with run_folder.writing_to(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(f".{file.name}.{os.getpid()}")
-        text = json.dumps({"key": key, "cell": cell.to_json()}, indent=2)
+        text = jsontext.dumps({"key": key, "cell": cell.to_json()}, indent=2)
         fresh.write_text(text + "\n", encoding="utf-8")
         fresh.replace(file)

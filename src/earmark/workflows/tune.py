@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earmark import extras
+from earmark import extras, jsontext
 from earmark.datasets import grouped_folds, join_groups
 from earmark.decision.voting import decide, modes
 from earmark.errors import ConfigError, DataError
@@ -208,7 +207,7 @@ def _try(
     """Train and score a trial, fold by fold; given up where it is worse than half of the others."""
     recipe = request.recipe.replaced(trial.values, "tuning")
     # By values, so that a trial that was killed finds its checkpoints again.
-    key = hashlib.blake2b(json.dumps(trial.values).encode(), digest_size=8).hexdigest()
+    key = hashlib.blake2b(jsontext.dumps(trial.values).encode(), digest_size=8).hexdigest()
     folder = request.out / "trials" / key
     reference: list[int] = []
     estimated: list[int] = []

@@ -71,6 +71,8 @@ def learn(
     """
     if backbone is None:
         backbone = open_backbone(request.recipe.head.backbone, resources.home)
+    if request.recipe.level is not None:
+        backbone = backbone.listening(level=request.recipe.level)
     with resources.embeddings(backbone) as store:
         assembled = yield from assemble(request.labels, resources, store)
         learning_set = yield from usable(assembled, store)

@@ -1,9 +1,9 @@
 """The training recipe: all that makes one model different from another, as readable TOML.
 
-A recipe says what is listened to and how (``[excerpts]``, ``[features]``, ``[slices]``), what
-learns (``[network]``), how (``[optimiser]``, ``[schedule]``, ``[augmentation]``), how slices then
-decide about a track (``[vote]``, ``[track]``), which of its values are worth trying others for
-(``[tune]``), and what its author reported of it (``[paper]``).
+A recipe says what is listened to and how (``[excerpts]``, ``[features]``, ``[slices]``,
+``level``), what learns (``[network]``), how (``[optimiser]``, ``[schedule]``,
+``[augmentation]``), how slices then decide about a track (``[vote]``, ``[track]``), which of its
+values are worth trying others for (``[tune]``), and what its author reported of it (``[paper]``).
 A recipe of ``kind = "head"`` listens as its backbone does and has ``[head]`` instead of all that;
 one of ``kind = "distilled"`` first makes that backbone of other models and has ``[distil]`` and
 ``[imitation]``;
@@ -39,6 +39,7 @@ from earmark.training.recipes.settings import (
 from earmark.types import (
     ExcerptConfig,
     FeatureConfig,
+    LevelMode,
     ListenConfig,
     SliceConfig,
     VoteConfig,
@@ -119,6 +120,9 @@ class TrainingRecipe:
     description : str
     seed : int
         Of weights, order and augmentation.
+    level : {'none', 'rms'} or None
+        Whether all tracks are brought to one loudness; None: they are not, or, of a head, as its
+        backbone has it.
     tune : mapping of str to Range
         By ``section.key``.
     """
@@ -127,6 +131,7 @@ class TrainingRecipe:
     kind: Kind = "network"
     description: str = ""
     seed: int = 0
+    level: LevelMode | None = None
     excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     slices: SliceConfig = field(default_factory=SliceConfig)
@@ -146,7 +151,7 @@ class TrainingRecipe:
     @property
     def listen(self) -> ListenConfig:
         """What is listened to and how; of a head, distilled or not, that is its backbone's."""
-        return ListenConfig(self.excerpts, self.features, self.slices)
+        return ListenConfig(self.excerpts, self.features, self.slices, self.level or "none")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], name: str, where: str) -> Self:
@@ -161,9 +166,11 @@ class TrainingRecipe:
         kind: Kind = values.get("kind", "network")
         check_value(kind, Kind, f"{where}: kind")
         sections = _SECTIONS_OF[kind]
-        check_keys(values, ("kind", "description", "seed", *sections, "tune"), where)
+        check_keys(values, ("kind", "description", "seed", "level", *sections, "tune"), where)
         check_value(values.get("description", ""), str, f"{where}: description")
         check_value(values.get("seed", 0), int, f"{where}: seed", (0, float("inf")))
+        if "level" in values:
+            check_value(values["level"], LevelMode, f"{where}: level")
         parsed = dict(values)
         defaults = _DEFAULTS_OF.get(kind, {})
         for section in sections:
@@ -197,6 +204,8 @@ class TrainingRecipe:
             "description": self.description,
             "seed": self.seed,
         }
+        if self.level is not None:
+            values["level"] = self.level
         for section in _SECTIONS_OF[self.kind]:
             table = getattr(self, section).to_dict()
             learned = _LEARNED.get(section, ())

@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from earmark import jsontext
 from earmark.errors import EarmarkError
 from earmark.events import Epoch, Event, FileSkipped, Note, Progress, Workflow
 from earmark.web.faults import readable
@@ -157,7 +158,7 @@ class _Output:
     def _say(self, message: dict[str, Any]) -> None:
         try:
             # At once, or not at all: a signal may come in between.
-            os.write(self._out, json.dumps(message).encode("ascii") + b"\n")
+            os.write(self._out, jsontext.dumps(message).encode("ascii") + b"\n")
         except BrokenPipeError:
             # The server is gone without a word; another takes the job up again.
             raise _Postponed from None

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from earmark import jsontext
 from earmark.errors import LibraryError
 from earmark.web.faults import Refused, not_found
 from earmark.web.jobs import CANCEL, STOP
@@ -294,7 +295,7 @@ class Jobs:
             "n_workers": self.settings.n_workers,
             "time_limit_s": self.settings.file_time_limit_s,
         }
-        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.write(jsontext.dumps(order).encode() + b"\n")
         with contextlib.suppress(ConnectionError):
             # It stays open: should this server die, its end tells the process so.
             await process.stdin.drain()

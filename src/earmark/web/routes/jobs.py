@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query
 from fastapi.responses import StreamingResponse
 
+from earmark import jsontext
 from earmark.web import recipes
 from earmark.web.faults import readable
 from earmark.web.jobs.queue import Sent
@@ -152,7 +153,7 @@ def _line(services: Services, sent: Sent) -> bytes:
     elif sent.job is not None:
         text = f"event: job\ndata: {shown(services, sent.job).model_dump_json()}\n\n"
     elif sent.progress is not None:
-        text = f"event: progress\ndata: {json.dumps(sent.progress)}\n\n"
+        text = f"event: progress\ndata: {jsontext.dumps(sent.progress)}\n\n"
     else:
         text = ": still here\n\n"
     return text.encode()

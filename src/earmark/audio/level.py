@@ -1,0 +1,32 @@
+"""One loudness for all tracks: how far a recording was turned up says nothing of its genre."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from earmark.audio.silence import Blocks, floor
+
+TARGET_DBFS = -18.0
+"""Root mean square of a track's sound after levelling; that of a full-scale sine is -3."""
+
+MAX_GAIN_DB = 30.0
+"""No track is turned up by more, so that a recording of next to nothing stays one: the dither of 16
+bits, at -96 dBFS, comes to -66. Music that was turned down by 20 dB needs 25."""
+
+
+def gain(of_track: Sequence[Blocks]) -> float:
+    """What brings a track to `TARGET_DBFS`, by the mean square of its blocks that sound.
+
+    Pauses do not count, so that a song with a silent end is as loud as one without.
+
+    Parameters
+    ----------
+    of_track : sequence of Blocks
+        Of all its excerpts, of which at least one sounds.
+    """
+    lowest = floor(of_track)
+    power = np.concatenate([each.power[each.peak >= lowest] for each in of_track])
+    rms = np.sqrt(power.mean(dtype=np.float64)) if power.size else 0.0
+    return float(10 ** (min(TARGET_DBFS - 20 * np.log10(max(rms, 1e-9)), MAX_GAIN_DB) / 20))
