@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
 from earmark.errors import LibraryError
 from earmark.library import AUDIO_EXTENSIONS, Found, WalkProblem, walk
+from tests.systems import make_pipe, unix_socket
 
 
 def make(root: Path, *names: str) -> None:
@@ -113,8 +113,8 @@ def test_broken_links_are_told(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_told_and_never_opened(tmp_path: Path) -> None:
     make(tmp_path, "folder.mp3/song.ogg")
-    os.mkfifo(tmp_path / "pipe.mp3")
-    with socket.socket(socket.AF_UNIX) as server:
+    make_pipe(tmp_path / "pipe.mp3")
+    with unix_socket() as server:
         server.bind(str(tmp_path / "socket.flac"))
         assert problems(tmp_path) == {
             "pipe.mp3": "not a regular file",
@@ -150,7 +150,7 @@ def test_a_root_that_cannot_be_read_stops_at_once(
 ) -> None:
     with pytest.raises(LibraryError, match="No such file"):
         walk(tmp_path / "nothing")
-    os.mkfifo(tmp_path / "pipe.mp3")
+    make_pipe(tmp_path / "pipe.mp3")
     with pytest.raises(LibraryError, match="neither a folder nor a file"):
         walk(tmp_path / "pipe.mp3")
 

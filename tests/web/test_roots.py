@@ -11,6 +11,7 @@ import pytest
 from earmark.web.faults import Refused
 from earmark.web.roots import Roots
 from tests.audiofiles import synth, write
+from tests.systems import make_pipe
 from tests.web.servers import serving
 
 SECRET = b"secret"
@@ -34,7 +35,7 @@ def lib(tmp_path: Path) -> Path:
     (lib / "to-hidden.mp3").symlink_to(lib / "a" / ".hidden.mp3")
     (lib / "loop.mp3").symlink_to(lib / "loop.mp3")
     (lib / "folder.mp3").mkdir()
-    os.mkfifo(lib / "pipe.mp3")
+    make_pipe(lib / "pipe.mp3")
     return lib
 
 
