@@ -30,8 +30,9 @@ from earmark.types import FloatArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# Windows would translate line ends.
-_FLAGS = os.O_RDWR | os.O_CREAT | (os.O_BINARY if sys.platform == "win32" else 0)
+_FLAGS = os.O_RDWR | os.O_CREAT
+if sys.platform == "win32":
+    _FLAGS |= os.O_BINARY  # or line ends would be translated
 # Where a file has one position only, one reads at a time.
 _SEEKING = threading.Lock()
 _INDEX = "index.sqlite"
