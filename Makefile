@@ -38,7 +38,7 @@ check-page: web/node_modules/.package-lock.json  ## is the committed page what i
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	for platform in linux darwin win32; do $(BIN)/mypy --platform $$platform || exit 1; done
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -21,6 +20,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks._memory import peak_mb
 
 if TYPE_CHECKING:
     from earmark.models.runtime import Classifier
@@ -145,7 +146,7 @@ def _workers(folder: str, n_workers: int) -> None:
         flow = classify([folder], model, model.meta.vote, resources, remember=False)
         results = run(flow)
     seconds = time.perf_counter() - start
-    rss_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    rss_mb = peak_mb(of_children=True)
     assert not any(result.error for result in results)
     print(
         f"{n_workers} workers: {len(results) / seconds:.1f} tracks/s"

@@ -14,7 +14,6 @@ import argparse
 import csv
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from tests.audiofiles import CONTAINERS, synth, write
 
+from benchmarks._memory import peak_mb
 from earmark.audio import read_excerpts
 from earmark.audio.fingerprint import TICK_S, Fingerprint, fingerprint
 from earmark.datasets import join_groups
@@ -165,19 +165,15 @@ def scale(n: int) -> None:
         items[copy].hashes[kept] = items[original].hashes[kept]
         items[copy].ticks[kept] = items[original].ticks[kept] + 500
         copies.add((original, copy))
-    before_mb = _peak_mb()
+    before_mb = peak_mb()
     begin = time.perf_counter()
     found = {(pair.a, pair.b) for pair in find_duplicates(items)}
     seconds = time.perf_counter() - begin
     print(
         f"{n} tracks, {n * n_landmarks / 1e6:.1f} million landmarks: {seconds:.0f} s,"
-        f" peak {_peak_mb():.0f} MB (the fingerprints alone {before_mb:.0f});"
+        f" peak {peak_mb():.0f} MB (the fingerprints alone {before_mb:.0f});"
         f" {len(found & copies)} of {len(copies)} copies found, {len(found - copies)} false pairs"
     )
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

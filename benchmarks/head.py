@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks._memory import peak_mb
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 SECONDS = 240.0
@@ -105,7 +106,7 @@ def _fit(n_tracks: int, n_features: int) -> None:
     assert held_out is not None
     fit_head(data, N_GENRES, held_out.c)
     seconds = time.perf_counter() - start
-    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rss_mb = peak_mb()
     print(
         f"head on known embeddings: {n_tracks} tracks × 5 slices × {n_features} numbers,"
         f" {N_GENRES} genres: {seconds:.2f} s, regularisation chosen by cross-validation included"

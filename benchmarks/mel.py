@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from benchmarks._memory import peak_mb
 
 SECONDS = 240.0
 CONTAINERS = ("mp3", "m4a", "flac", "ogg", "opus", "wav")
@@ -116,7 +117,7 @@ def _memory(path: str) -> None:
     start = time.process_time()
     heard = listen(path, ListenConfig())
     seconds = time.process_time() - start
-    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rss_mb = peak_mb()
     met = "met" if rss_mb <= BOUND_RSS_MB else "MISSED"
     print(
         f"{Path(path).name}: {len(heard.X)} slices, the last at {heard.start_s[-1]:.0f} s, "

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import subprocess
@@ -19,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks._memory import peak_mb
 
 _PER_ALBUM = 12
 _GENRES = ("Rock", "hip hop", "(17)", "", "Drum & Bass", "Klassik")
@@ -94,8 +95,7 @@ def _measure(what: str, music: str, database: str) -> dict[str, float]:
         seconds = time.perf_counter() - start
         fresh = report.n_new if what == "first" else report.n_unchanged
         assert fresh == report.n_tracks > 0, report
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "rss_mb": peak / 1024}
+    return {"seconds": seconds, "rss_mb": peak_mb()}
 
 
 def _report(results: dict[str, list[dict[str, float]]], n_files: int) -> None:

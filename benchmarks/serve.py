@@ -21,6 +21,8 @@ from pathlib import Path
 
 from tests.audiofiles import synth, write
 
+from earmark.config import usable_cores
+
 N_CLIENTS = 50
 N_CLIPS = 40
 CLIP_S = 30.0
@@ -88,7 +90,9 @@ class Running:
         self.port = int(found[1])
 
     def rss_bytes(self) -> int:
-        """Of the server and its workers together."""
+        """Of the server and its workers together, which only Linux tells."""
+        if sys.platform != "linux":
+            return 0
         pids = [self._process.pid]
         for pid in pids:
             for task in Path(f"/proc/{pid}/task").iterdir():
@@ -144,7 +148,7 @@ def form(path: Path) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--workers", type=int, default=usable_cores())
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -152,9 +156,15 @@ def main() -> None:
         measure(Path(folder), options.workers, options.requests, options.rounds)
 
 
+def _load_average() -> str:
+    if sys.platform == "win32":
+        return "not known"
+    return f"{os.getloadavg()[0]:.1f}"
+
+
 def measure(folder: Path, n_workers: int, n_requests: int, n_rounds: int) -> None:
     """Measure in turns, and print."""
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{os.cpu_count()} cores, load {_load_average()}")
     paths = clips(folder / "clips")
     bodies = [form(path) for path in paths]
     server = Running(n_workers, folder / "home")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks._memory import peak_mb
 from earmark.events import run
 from earmark.features.store import FeatureStore
 from earmark.inference.batch import fill
@@ -92,10 +92,6 @@ def clips(folder: Path, n: int, chosen: argparse.Namespace) -> list[str]:
     ]
 
 
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def build(chosen: argparse.Namespace) -> None:
     """A store of `chosen.clips` clips: those of a few, shifted in time and pitch."""
     paths = clips(chosen.folder / "seeds", N_SEEDS, chosen)
@@ -140,6 +136,9 @@ def loader(chosen: argparse.Namespace) -> None:
 
 
 def _drop_cache(folder: Path) -> None:
+    if sys.platform != "linux":
+        print("the system's cache cannot be emptied file by file here; what follows is from it")
+        return
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -24,7 +23,10 @@ from typing import Any
 
 from earmark.errors import LibraryError
 from earmark.tags import Journal, read_tags, undo_change
+from tests.systems import SIGKILL
 from tests.tagfiles import SPECIMENS, by_mutagen, edit_title, make, write
+
+assert sys.platform != "win32"  # which cannot fork
 
 AFTER = ("Zydeco", "Größe")
 # What can leave something behind. Reading is no operation, nor is work in memory.
@@ -157,7 +159,7 @@ def _killed(at: Callable[[int, str], bool], operate: Callable[[], None]) -> str 
         name = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert os.WTERMSIG(status) == SIGKILL
         return name
     assert os.WEXITSTATUS(status) == 0
     return None
@@ -175,7 +177,7 @@ def _killer(at: Callable[[int, str], bool], pipe: int) -> Callable[[FrameType, s
             if at(count, arg.__name__):
                 sys.setprofile(None)
                 os.write(pipe, arg.__qualname__.encode())
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), SIGKILL)
 
     return profile
 

@@ -6,7 +6,6 @@ import errno
 import http.server
 import io
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from earmark.audio import audio_id, packet_hash, probe, reading, source
 from earmark.errors import AudioError
 from tests.audiofiles import sample, synth, write, write_silent_film
 from tests.refusals import assert_refused, assert_right_places, read
+from tests.systems import make_pipe, unix_socket
 
 UNIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Unix file system")
 
@@ -51,7 +51,7 @@ def test_folder_named_like_music(tmp_path: Path) -> None:
 @UNIX_ONLY
 def test_pipe_never_hangs(tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
-    os.mkfifo(path)
+    make_pipe(path)
     code = (
         "import sys\n"
         "from earmark.audio import audio_id, packet_hash, probe\n"
@@ -75,7 +75,7 @@ def test_pipe_that_takes_the_place_of_a_file_never_hangs(
     path = sample(tmp_path / "song.mp3", "mp3")
     regular = path.stat()
     path.unlink()
-    os.mkfifo(path)
+    make_pipe(path)
     monkeypatch.setattr(Path, "stat", lambda self: regular)
     reader = threading.Thread(target=assert_refused, args=(path, ""), daemon=True)
     reader.start()
@@ -86,7 +86,7 @@ def test_pipe_that_takes_the_place_of_a_file_never_hangs(
 @UNIX_ONLY
 def test_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # names of sockets have to be short
-    with socket.socket(socket.AF_UNIX) as listener:
+    with unix_socket() as listener:
         listener.bind("song.mp3")
         assert_refused("song.mp3", "a socket, not a music file")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from earmark.library import Catalogue
 from earmark.tags import ChangeState, Journal, apply_change
 from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
 from tests.faultylayer import KINDS, Fault, FaultyLayer
+from tests.systems import limit_file_size
 from tests.tagfiles import leftovers, make, plan, undo
 from tests.tagmakers import add_id3, bare_mp3
 
@@ -41,13 +41,8 @@ def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
 @pytest.fixture
 def file_size_limit() -> Iterator[Any]:
     """Sets the largest size that a file may grow to: the kernel refuses to write more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def limit(n_bytes: int) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    yield limit_file_size
+    limit_file_size(None)
 
 
 def test_no_room_for_the_copy(tmp_path: Path, journal: Journal, file_size_limit: Any) -> None:
@@ -57,14 +52,14 @@ def test_no_room_for_the_copy(tmp_path: Path, journal: Journal, file_size_limit:
     file_size_limit(150_000)
     with pytest.raises(TagError, match="would exceed the allowed size"):
         apply_change(journal, run_id, change)
-    file_size_limit(resource.RLIM_INFINITY)
+    file_size_limit(None)
     assert path.read_bytes() == before
     assert journal.runs()[0].counts == {"failed": 1}
     assert leftovers(tmp_path) == []
     apply_change(journal, run_id, change)
     file_size_limit(150_000)
     assert undo(journal) == ["the file would exceed the allowed size"]
-    file_size_limit(resource.RLIM_INFINITY)
+    file_size_limit(None)
     assert undo(journal) == []
     assert path.read_bytes() == before
 
@@ -76,7 +71,7 @@ def test_no_room_for_the_journal(tmp_path: Path, journal: Journal, file_size_lim
     file_size_limit(journal.path.with_name("journal.sqlite-wal").stat().st_size)
     with pytest.raises(LibraryError, match=r"journal .* cannot be used"):
         apply_change(journal, run_id, change)
-    file_size_limit(resource.RLIM_INFINITY)
+    file_size_limit(None)
     assert path.read_bytes() == before
     assert leftovers(tmp_path) == []
 
@@ -252,6 +247,8 @@ for name in sys.argv[2:]:
 
 def test_what_permissions_forbid() -> None:
     """As an ordinary user, whom permissions bind: root would be let through."""
+    if sys.platform == "win32":
+        pytest.skip("permissions are other ones on Windows")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         folder.chmod(0o755)

@@ -140,6 +140,8 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("delay_s", [0.02, 0.1, 0.3])
 def test_ctrl_c_while_workers_start_reaches_the_parent_alone(delay_s: float) -> None:
+    if sys.platform == "win32":
+        pytest.skip("a group of processes gets no Ctrl-C of its own on Windows")
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED],
         stdout=subprocess.PIPE,

@@ -20,6 +20,7 @@ from earmark.library import scan as scan_module
 from earmark.library.scan import ScanReport, scan
 from earmark.types import Tags
 from tests.audiofiles import sample
+from tests.systems import make_pipe
 
 TagFile = Callable[..., Path]
 
@@ -109,7 +110,7 @@ def test_every_unreadable_file_is_told_each_time(
 ) -> None:
     add("a.flac", "Rock")
     (music / "text.flac").write_text("this is no music")
-    os.mkfifo(music / "pipe.mp3")
+    make_pipe(music / "pipe.mp3")
     for _ in range(2):
         events: list[Event] = []
         report = run(scan(music, catalogue), events.append)

@@ -1,7 +1,6 @@
 """The feature store: what goes in comes out, and nothing half-written ever does."""
 
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +12,7 @@ import pytest
 from earmark.errors import LibraryError
 from earmark.features.store import FeatureStore, stored_ids
 from earmark.types import FeatureConfig, ListenConfig, SliceConfig, Slices
+from tests.systems import KILLED
 
 CONFIG = ListenConfig(features=FeatureConfig(n_mels=4), slices=SliceConfig(6, 6))
 
@@ -70,7 +70,7 @@ def test_a_killed_writer_leaves_all_that_it_flushed(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert done.returncode == KILLED
     with FeatureStore(tmp_path, CONFIG) as store:
         found = store.locate(["a", "b"])
         assert [len(span) for span in found] == [3, 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import threading
 import time
@@ -18,6 +17,7 @@ from earmark.errors import TagError
 from earmark.tags import read_tags
 from earmark.types import Tags
 from tests.audiofiles import sample
+from tests.systems import make_pipe
 from tests.tagfiles import SPECIMENS, make
 from tests.tagmakers import (
     add_id3,
@@ -205,7 +205,7 @@ def test_what_is_no_file_says_why(tmp_path: Path) -> None:
 
 def test_fifo_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "pipe.mp3"
-    os.mkfifo(path)
+    make_pipe(path)
     outcome: list[object] = []
 
     def read() -> None:

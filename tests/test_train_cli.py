@@ -3,13 +3,13 @@
 import csv
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from earmark.training import recipes
 from earmark.training.run_folder import claimed
 from tests.audiofiles import Kind, synth, write
 from tests.cli import earmark
+from tests.systems import KILLED, limit_file_size
 from tests.trainings import on_one_core
 
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise", "Folk": "music"}
@@ -236,16 +237,11 @@ def test_a_run_that_was_killed_goes_on(
     with start(*arguments) as running:
         wait_for(tmp_path / "model-run" / "last.pt", running)
         running.kill()
-    assert running.returncode == -signal.SIGKILL
+    assert running.returncode == KILLED
     ran = earmark(*arguments)
     assert ran.code == 3, ran.err
     assert "going on after epoch" in ran.err
     assert bundle.load(tmp_path / "model").meta.training["n_epochs"] <= 30
-
-
-def limited(n_bytes: int) -> Callable[[], None]:
-    """No file of the process can grow beyond this, as on a disk that is full."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
 
 
 def test_a_full_disk_is_told_and_costs_nothing(
@@ -253,7 +249,7 @@ def test_a_full_disk_is_told_and_costs_nothing(
 ) -> None:
     arguments = ("train", library, "--out", tmp_path / "model", *quick)
     # Enough for the slices, not for a checkpoint.
-    with start(*arguments, preexec_fn=limited(180_000)) as running:
+    with start(*arguments, preexec_fn=partial(limit_file_size, 180_000)) as running:
         _, told = running.communicate(timeout=120)
     assert running.returncode == 1, told
     assert "cannot write the checkpoint" in told

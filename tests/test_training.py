@@ -1,8 +1,6 @@
 """The training loop, its checkpoints and the export; on slices whose genres are patterns."""
 
 import json
-import resource
-import signal
 import subprocess
 import sys
 import threading
@@ -28,6 +26,7 @@ from earmark.training.torch.data import Part, ahead
 from earmark.training.torch.export import to_onnx
 from earmark.training.torch.fit import Fitted, fit, learning_rate
 from earmark.training.torch.objectives import track_means
+from tests.systems import KILLED, limited_file_size
 from tests.trainings import QUICK, N, drain, fill, on_one_core, train
 
 
@@ -83,7 +82,7 @@ class TestGoingOn:
     @pytest.mark.parametrize(("operation", "n"), [("read", 28), ("replace", 2)])
     def test_so_does_one_that_was_killed(self, operation: str, n: int, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "tests.trainings", str(tmp_path), operation, str(n)]
-        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        assert subprocess.run(command, check=False).returncode == KILLED
         n_done = {"read": 2, "replace": 0}[operation]
         with FeatureStore(tmp_path / "store", QUICK.listen) as store:
             flow = fit(*fill(store), 3, QUICK, tmp_path / "run")
@@ -118,13 +117,11 @@ class TestGoingOn:
         flow = fit(*parts, 3, QUICK, tmp_path / "run")
         while not isinstance(next(flow), Epoch):
             pass
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
-        try:
-            with pytest.raises(LibraryError, match=r"the checkpoint .*make room"):
-                drain(flow)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with (
+            limited_file_size(8192),
+            pytest.raises(LibraryError, match=r"the checkpoint .*make room"),
+        ):
+            drain(flow)
         assert not list((tmp_path / "run").glob("*.tmp"))
         resumed = fit(*parts, 3, QUICK, tmp_path / "run")
         assert next(resumed) == Note("going on after epoch 1")

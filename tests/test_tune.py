@@ -2,7 +2,6 @@
 
 import csv
 import json
-import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -23,6 +22,7 @@ from earmark.training.search import Search
 from earmark.workflows.tune import search
 from tests.audiofiles import Kind, synth, write
 from tests.cli import earmark
+from tests.systems import KILLED
 from tests.trainings import on_one_core
 from tests.tunings import LABELS, RECIPE, folds, request, tuned
 
@@ -138,7 +138,7 @@ class TestTrials:
     def test_a_search_that_was_killed_goes_on_to_the_same_end(self, tmp_path: Path) -> None:
         # A trial reads some seventy batches; the 100th is in the second of three.
         command = [sys.executable, "-m", "tests.tunings", str(tmp_path / "cut"), "100"]
-        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        assert subprocess.run(command, check=False).returncode == KILLED
         assert list((tmp_path / "cut" / "run" / "trials").glob("*/fold-*/last.pt"))
         resumed, whole = tuned(tmp_path / "cut", 3), tuned(tmp_path / "whole", 3)
         assert resumed.outcomes == whole.outcomes

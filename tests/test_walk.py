@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from earmark.errors import LibraryError
 from earmark.library import AUDIO_EXTENSIONS, Found, WalkProblem, told, walk
 from earmark.library.passed_over import Kind
+from tests.systems import make_pipe, unix_socket
 
 
 def make(root: Path, *names: str) -> None:
@@ -178,8 +178,8 @@ def test_broken_links_are_told(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_told_and_never_opened(tmp_path: Path) -> None:
     make(tmp_path, "folder.mp3/song.ogg")
-    os.mkfifo(tmp_path / "pipe.mp3")
-    with socket.socket(socket.AF_UNIX) as server:
+    make_pipe(tmp_path / "pipe.mp3")
+    with unix_socket() as server:
         server.bind(str(tmp_path / "socket.flac"))
         assert problems(tmp_path) == {
             "pipe.mp3": "not a regular file",
@@ -215,7 +215,7 @@ def test_a_root_that_cannot_be_read_stops_at_once(
 ) -> None:
     with pytest.raises(LibraryError, match="No such file"):
         walk(tmp_path / "nothing")
-    os.mkfifo(tmp_path / "pipe.mp3")
+    make_pipe(tmp_path / "pipe.mp3")
     with pytest.raises(LibraryError, match="neither a folder nor a file"):
         walk(tmp_path / "pipe.mp3")
 

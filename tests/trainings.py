@@ -8,7 +8,6 @@ OPERATION, it trains on N processors.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from earmark.training.recipes.settings import Hardware
 from earmark.training.torch.data import Part
 from earmark.training.torch.fit import Fitted, fit
 from earmark.types import Slices
+from tests.systems import SIGKILL
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def fill(store: FeatureStore) -> tuple[Part, Part]:
 @contextmanager
 def on_one_core() -> Iterator[None]:
     """Small networks are no faster on two, and far slower where others want the second one too."""
-    if not hasattr(os, "sched_setaffinity"):
+    if sys.platform != "linux":
         yield
         return
     usable = os.sched_getaffinity(0)
@@ -95,7 +95,7 @@ def kill_at(n: int, operation: Callable[..., T]) -> Callable[..., T]:
         nonlocal calls
         calls += 1
         if calls == n:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), SIGKILL)
         return operation(*args)
 
     return counted

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tests.systems import KILLED
+
 START_S = 300  # a busy machine is no failure
 STOP_S = 60
-KILLED = -9
 
 
 class Server:

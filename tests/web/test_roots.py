@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from earmark.web.faults import Refused
 from earmark.web.roots import Roots
 from tests.audiofiles import synth, write
+from tests.systems import make_pipe
 from tests.web.servers import serving
 
 SECRET = b"secret"
@@ -35,8 +35,7 @@ def lib(tmp_path: Path) -> Path:
     (lib / "to-hidden.mp3").symlink_to(lib / "a" / "._hidden.mp3")
     (lib / "loop.mp3").symlink_to(lib / "loop.mp3")
     (lib / "folder.mp3").mkdir()
-    if sys.platform != "win32":
-        os.mkfifo(lib / "pipe.mp3")
+    make_pipe(lib / "pipe.mp3")
     return lib
 
 

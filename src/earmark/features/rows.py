@@ -13,6 +13,7 @@ import math
 import os
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +30,11 @@ from earmark.types import FloatArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows would take rows for text
+_FLAGS = os.O_RDWR | os.O_CREAT
+if sys.platform == "win32":
+    _FLAGS |= os.O_BINARY  # or line ends would be translated
+# Where a file has one position only, one reads at a time.
+_SEEKING = threading.Lock()
 _INDEX = "index.sqlite"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tracks (
@@ -78,7 +83,7 @@ class RowStore(Generic[Scalar]):
             self._db = sqlite3.connect(folder / _INDEX)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute(_SCHEMA)
-            self._fd = os.open(self._data, os.O_RDWR | os.O_CREAT | _BINARY, 0o644)
+            self._fd = os.open(self._data, _FLAGS, 0o644)
         except (OSError, sqlite3.Error) as e:
             raise LibraryError(
                 f"the store {folder} cannot be opened: {e}",
@@ -190,18 +195,19 @@ class RowStore(Generic[Scalar]):
         wanted = list(numbers)
         rows = np.empty((len(wanted), *self.row_shape), dtype=self._dtype)
         for row, number in zip(rows, wanted, strict=True):
-            if _read_into(row, self._fd, int(number) * self._row_bytes) != self._row_bytes:
+            if _read_at(self._fd, row.data, int(number) * self._row_bytes) != self._row_bytes:
                 raise LibraryError(f"{self._data} is cut off at slice {number}")
         return rows
 
 
-def _read_into(row: NDArray[Any], fd: int, at: int) -> int:
-    """Fill `row` with what the file holds from there on; how many bytes there were."""
+def _read_at(fd: int, into: memoryview, start: int) -> int:
+    """Fill `into` from that position on; the number of bytes that there were."""
     if sys.platform != "win32":
-        return os.preadv(fd, [row.data], at)
-    os.lseek(fd, at, os.SEEK_SET)
-    data = os.read(fd, row.nbytes)
-    row.data.cast("B")[: len(data)] = data
+        return os.preadv(fd, [into], start)
+    with _SEEKING:
+        os.lseek(fd, start, os.SEEK_SET)
+        data = os.read(fd, into.nbytes)
+    into.cast("B")[: len(data)] = data
     return len(data)
 
 
