@@ -368,7 +368,7 @@ class Session:
         root: PathLike,
         out: PathLike,
         *,
-        recipe: str = "head",
+        recipe: str = recipes.DEFAULT,
         labels: str = "tags",
         merges: Mapping[str, str] | None = None,
         min_tracks: int = 10,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import unicodedata
 from typing import TypeVar
@@ -10,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from earmark.events import Epoch, FileSkipped, Note, Progress, Workflow
+from earmark.events import Epoch, Event, FileSkipped, Note, Progress, Workflow, run
 
 T = TypeVar("T")
 
@@ -78,51 +77,23 @@ def follow(
     n_skipped : int
         Files that it complained about.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
+    from earmark.progress import Bars
 
     console = err()
     n_skipped = 0
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=quiet or not console.is_terminal,
-        transient=True,
-    )
-    tasks: dict[str, TaskID] = {}
-    pending: BaseException | None = None
-    with bars:
-        while True:
-            try:
-                event = flow.throw(pending) if pending else next(flow)
-                pending = None
-                if isinstance(event, Progress):
-                    if event.stage not in tasks:
-                        tasks[event.stage] = bars.add_task(event.stage, total=event.total)
-                    bars.update(tasks[event.stage], completed=event.done, total=event.total)
-                elif isinstance(event, FileSkipped):
-                    n_skipped += 1
-                    if held is None:
-                        console.print(skipped(event))
-                    else:
-                        held.append(event)
-                elif not quiet:
-                    console.print(Text(shown(_line(event))))
-            except StopIteration as stop:
-                return stop.value, n_skipped
-            except KeyboardInterrupt as interrupt:
-                if inspect.getgeneratorstate(flow) == inspect.GEN_CLOSED:
-                    raise
-                pending = interrupt
+    with Bars(console, disable=quiet or not console.is_terminal) as bars:
+
+        def show(event: Event) -> None:
+            nonlocal n_skipped
+            if isinstance(event, Progress):
+                bars.show(event)
+            elif isinstance(event, FileSkipped):
+                n_skipped += 1
+                if held is None:
+                    console.print(skipped(event))
+                else:
+                    held.append(event)
+            elif not quiet:
+                console.print(Text(shown(_line(event))))
+
+        return run(flow, show), n_skipped

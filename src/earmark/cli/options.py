@@ -182,13 +182,10 @@ def open_bundle(chosen: config.Settings) -> Bundle:
 
 def vote_of(chosen: config.Settings, model: Bundle) -> VoteConfig:
     """The model's own way to vote, changed where the person wishes otherwise."""
-    wished = {
-        "mode": chosen.vote,
-        "min_confidence": chosen.min_confidence,
-        "min_agreement": chosen.min_agreement,
-        "slice_confidence": chosen.slice_confidence,
-    }
-    own = model.meta.vote.to_dict()
-    vote = VoteConfig.from_dict(own | {k: v for k, v in wished.items() if v is not None})
-    voting.check(vote)
-    return vote
+    return voting.adjusted(
+        model.meta.vote,
+        mode=chosen.vote,
+        min_confidence=chosen.min_confidence,
+        min_agreement=chosen.min_agreement,
+        slice_confidence=chosen.slice_confidence,
+    )
