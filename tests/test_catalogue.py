@@ -291,12 +291,28 @@ def test_an_older_file_is_brought_up_to_date(path: Path, monkeypatch: pytest.Mon
     with Catalogue.open(path) as catalogue:
         assert paths(catalogue, "/m") == ["/m/a.mp3"]
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(newer),)
         assert connection.execute("SELECT year FROM tracks").fetchall() == [(None,)]
     connection.close()
     monkeypatch.undo()
     with pytest.raises(LibraryError, match="newer version"):
         Catalogue.open(path)
+
+
+def test_tags_read_before_more_places_were_known_are_read_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probs = SliceProbs(np.ones((1, 2), np.float32), np.zeros(1, np.float32))
+    monkeypatch.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:1])
+    with Catalogue.open(path) as catalogue:
+        catalogue.upsert_many([track("/m/a.mp3")])
+        catalogue.put_slice_probs("heard", "model", probs)
+        size, mtime_ns = catalogue.stats("/m")["/m/a.mp3"]
+    monkeypatch.undo()
+    with Catalogue.open(path) as catalogue:
+        assert catalogue.stats("/m") == {"/m/a.mp3": (size, -1)}
+        assert mtime_ns != -1
+        assert catalogue.slice_probs("heard", "model") is not None
 
 
 def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:

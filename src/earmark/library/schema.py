@@ -41,6 +41,11 @@ _MIGRATIONS = (
         PRIMARY KEY (audio_id, model_id)
     );
     """,
+    # A genre is looked for in more places than before: what was read then is read once more,
+    # or a plan made from it would be refused when it is carried out. What was heard stays.
+    """
+    UPDATE tracks SET mtime_ns = -1;
+    """,
 )
 
 
