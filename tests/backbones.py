@@ -36,11 +36,14 @@ def expected(X: LevelArray) -> FloatArray:
     return np.concatenate([scaled.mean(axis=2), np.abs(np.diff(scaled)).mean(axis=2)], axis=1)
 
 
-def network(with_embedding: bool = True, broken: bool = False) -> bytes:
-    """ONNX: `LABELS` by an arbitrary last layer; a broken one divides by zero on the way."""
+def network(with_embedding: bool = True, broken: bool = False, full: int = 255) -> bytes:
+    """ONNX: `LABELS` by an arbitrary last layer; a broken one divides by zero on the way.
+
+    Embeddings are the smaller, the larger `full` is.
+    """
     rng = np.random.default_rng(0)
     constants: dict[str, NDArray[Any]] = {
-        "full": np.array(0 if broken else 255, np.float32),
+        "full": np.array(0 if broken else full, np.float32),
         "time": np.array([2], np.int64),
         "zero": np.array([0], np.int64),
         "one": np.array([1], np.int64),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ pytest.importorskip("onnx", reason="needs earmark[head]")
 import earmark
 from earmark.errors import BundleError, ConfigError, DataError, EarmarkError, LibraryError
 from earmark.events import Event, Progress
+from earmark.models import bundle as bundles
 from earmark.tags import Journal
 from tests import backbones
 from tests.audiofiles import synth, write
@@ -65,6 +68,14 @@ def model(music: Path, home: Path) -> earmark.Model:
     with earmark.Session(home, workers=1) as session:
         made = session.train(music, home / "mine", recipe=str(home / "head.toml"), min_tracks=5)
     return made.model
+
+
+def multiprocessing_children() -> set[int]:
+    """Processes that this one has started and that are still there."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
+    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+    mine = [row for row in rows if row[1] == str(os.getpid())]
+    return {int(row[0]) for row in mine if "multiprocessing.spawn" in row[2]}
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -136,6 +147,42 @@ def test_nothing_is_printed(
 def test_limits_that_make_no_sense_are_refused(home: Path, limits: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         earmark.Session(home, **limits)  # type: ignore[arg-type]
+
+
+def test_a_model_that_was_replaced_embeds_anew(home: Path, music: Path, tmp_path: Path) -> None:
+    old = backbones.write(tmp_path / "model")
+    song = music / "Rock1.flac"
+    with earmark.Session(home, workers=1) as session:
+        first = session.embed(song, old.path)
+        other = dataclasses.replace(old.meta, listen=backbones.LISTEN, temperature=2.0)
+        network = backbones.network(full=100)
+        new = bundles.write(old.path, other, network)
+        again = session.embed(song, new.path)
+        assert pytest.approx(earmark.load_model(new.path).embed(song)[None]) == again.X
+    assert first.X.shape == again.X.shape
+
+
+def test_a_closed_session_says_so_and_leaves_no_workers(
+    home: Path, model: earmark.Model, music: Path
+) -> None:
+    session = earmark.Session(home, workers=1)
+    stream = session.classify(music, model, remember=False)
+    next(stream)
+    ours = multiprocessing_children()
+    assert ours
+    session.close()
+    with pytest.raises(EarmarkError):
+        list(stream)
+    assert not ours & multiprocessing_children()
+    with pytest.raises(LibraryError, match="this session is closed"):
+        session.scan(music)
+
+
+def test_a_session_of_another_thread_is_refused_in_words(home: Path, music: Path) -> None:
+    with earmark.Session(home, workers=1) as session, ThreadPoolExecutor(1) as thread:
+        session.scan(music)
+        with pytest.raises(LibraryError, match="opened by another thread"):
+            thread.submit(session.scan, music).result()
 
 
 # --- tagging --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
@@ -152,6 +152,7 @@ class Workers:
         self.n_workers, self.time_limit_s = n_workers, time_limit_s
         self.memory_limit_bytes = memory_limit_bytes
         self._idle: tuple[FilePool, object] | None = None
+        self._busy: list[FilePool] = []
 
     def __enter__(self) -> Self:
         return self
@@ -160,7 +161,12 @@ class Workers:
         self.close()
 
     def close(self) -> None:
-        """End the processes; the next call starts new ones."""
+        """End the processes, also those at work; the next call starts new ones."""
+        self._drop_idle()
+        while self._busy:
+            self._busy.pop().close()
+
+    def _drop_idle(self) -> None:
         if self._idle is not None:
             pool, self._idle = self._idle[0], None
             pool.close()
@@ -233,14 +239,20 @@ class Workers:
                     initializer=initializer,
                     initargs=initargs,
                 )
+            self._busy.append(pool)
             yield pool
         except BaseException:
             # Files are still being worked on, or there are no workers any more.
             if pool is not None:
                 pool.close()
             raise
-        self.close()
-        self._idle = pool, made_ready_by
+        finally:
+            was_closed = pool not in self._busy
+            if pool is not None and not was_closed:
+                self._busy.remove(pool)
+        if not was_closed:
+            self._drop_idle()
+            self._idle = pool, made_ready_by
 
 
 def check_main_is_guarded() -> None:
@@ -351,6 +363,8 @@ def _outcome(future: Future[Any], path: str, time_limit_s: float) -> Any | FileE
         return e
     except _UnreadyError as e:
         raise e.args[0] from e
+    except CancelledError as e:
+        raise EarmarkError("the worker processes were ended") from e
     except BrokenProcessPool as e:
         raise _broken() from e
     except TimeoutError as e:

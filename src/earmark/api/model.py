@@ -153,7 +153,7 @@ class Model:
             As `classify` does.
         """
         if isinstance(audio, (list, tuple)):
-            rows = [self.predict_proba(path) for path in audio]
+            rows = [self.predict_proba(path, sr) for path in audio]
             return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
         proba = self.classify(audio, sr).proba  # type: ignore[arg-type]
         return np.array([proba[label] for label in self.labels], np.float32)

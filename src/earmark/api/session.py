@@ -18,20 +18,21 @@ from earmark.api.model import Model, PathLike, Pool, home_of, pooled
 from earmark.datasets.splitting import SplitRequest
 from earmark.decision.result import Result
 from earmark.decision.voting import adjusted
-from earmark.errors import ConfigError, FileError
+from earmark.errors import ConfigError, FileError, LibraryError
 from earmark.evaluation.results import Evaluation
 from earmark.events import Event, FileSkipped, Progress, Workflow, run
 from earmark.inference.batch import fill
 from earmark.library import Plan as LibraryPlan
-from earmark.library import TagMode, changes, export_csv
+from earmark.library import PlanItem, TagMode, changes, export_csv
 from earmark.library.scan import ScanReport, scan
+from earmark.models.bundle import Bundle
 from earmark.progress import Bars
 from earmark.session import Resources
 from earmark.tags import Journal, Run
 from earmark.training import recipes
 from earmark.training.request import LabelRequest, TrainRequest
 from earmark.training.train import train
-from earmark.types import FloatArray, VoteMode
+from earmark.types import FloatArray, VoteConfig, VoteMode
 from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
 from earmark.workflows.classify import files_of, results
 from earmark.workflows.evaluate import evaluate_bundle
@@ -73,7 +74,7 @@ class Plan:
     """
 
     root: str
-    items: tuple[Any, ...] = field(repr=False)
+    items: tuple[PlanItem, ...] = field(repr=False)
 
     def counts(self) -> dict[str, int]:
         """Items of each action: fill, overwrite, append, keep, unknown, error."""
@@ -118,7 +119,8 @@ class Session:
     """Work on many files: a home, worker processes, limits; a context manager that ends them.
 
     What was heard once is remembered in the home and not heard again. A file that cannot be used
-    never ends a call: it is a `Result` with an `error`, or among the errors that are returned.
+    never ends a call: it is a `Result` with an `error`, or among the errors that are returned. A
+    session belongs to the thread that opens it; others open sessions of their own.
 
     Parameters
     ----------
@@ -159,7 +161,7 @@ class Session:
             raise ConfigError(f"{workers} workers cannot do anything", "choose 1 or more")
         if not 0 < time_limit_s < float("inf"):
             raise ConfigError(f"a time limit of {time_limit_s} s makes no sense")
-        self._resources = Resources(
+        self._resources: Resources | None = Resources(
             home_of(home), n_workers=workers or config.usable_cores(), time_limit_s=time_limit_s
         )
         self._progress = progress
@@ -167,7 +169,7 @@ class Session:
     @property
     def home(self) -> Path:
         """Earmark's data folder."""
-        return self._resources.home
+        return self._open.home
 
     def __enter__(self) -> Self:
         return self
@@ -176,8 +178,16 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the workers and close the catalogue."""
-        self._resources.close()
+        """End the workers and close the catalogue; the session cannot be used any more."""
+        if self._resources is not None:
+            self._resources.close()
+            self._resources = None
+
+    @property
+    def _open(self) -> Resources:
+        if self._resources is None:
+            raise LibraryError("this session is closed", "open another one")
+        return self._resources
 
     # --- listening ------------------------------------------------------------------------------
 
@@ -219,11 +229,13 @@ class Session:
         decided_by = adjusted(bundle.meta.vote, **wished, slice_confidence=slice_confidence)
         return self._stream(_named(paths), bundle, decided_by, remember)
 
-    def _stream(self, paths: list[str], bundle: Any, vote: Any, remember: bool) -> Iterator[Result]:
+    def _stream(
+        self, paths: list[str], bundle: Bundle, vote: VoteConfig, remember: bool
+    ) -> Iterator[Result]:
         files = files_of(paths)
         with self._shown() as show:
             show(Progress("listening", 0, len(files)))
-            found = results(files, bundle, vote, self._resources, remember=remember)
+            found = results(files, bundle, vote, self._open, remember=remember)
             for n_done, result in enumerate(found, start=1):
                 show(Progress("listening", n_done, len(files), result.path))
                 yield result
@@ -246,8 +258,8 @@ class Session:
         files = files_of(_named(paths))
         errors = {file.path: file.reason for file in files if isinstance(file, FileError)}
         usable = [file for file in files if isinstance(file, str)]
-        with self._resources.embeddings(bundle) as store:
-            heard = self._run(fill(store, usable, self._resources.workers), errors)
+        with self._open.embeddings(bundle) as store:
+            heard = self._run(fill(store, usable, self._open.workers), errors)
             kept = [path for path in usable if path in heard]
             spans = store.locate([heard[path] for path in kept])
             rows = [pooled(store.embeddings(span), pool) for span in spans]
@@ -264,7 +276,7 @@ class Session:
         LibraryError
             The folder cannot be read.
         """
-        return self._run(scan(_text(root), self._resources.catalogue))
+        return self._run(scan(_text(root), self._open.catalogue))
 
     def plan(
         self,
@@ -297,7 +309,7 @@ class Session:
         bundle = self._model(model).bundle
         vote = adjusted(bundle.meta.vote, min_confidence=min_confidence)
         name = _text(root)
-        flow = plan_tags(name, bundle, vote, self._resources, mode, join=join)
+        flow = plan_tags(name, bundle, vote, self._open, mode, join=join)
         return Plan(name, self._run(flow).items)
 
     def read_plan(self, root: PathLike, path: PathLike, *, join: str | None = None) -> Plan:
@@ -311,7 +323,7 @@ class Session:
             The folder cannot be read.
         """
         name = _text(root)
-        flow = import_plan(name, Path(_text(path)), self._resources.catalogue, join=join)
+        flow = import_plan(name, Path(_text(path)), self._open.catalogue, join=join)
         return Plan(name, self._run(flow).items)
 
     def apply(self, plan: Plan, *, keep_mtime: bool = False) -> ApplyReport:
@@ -332,9 +344,14 @@ class Session:
             Another program is writing tags, or the journal cannot be written.
         """
         due = changes(LibraryPlan(plan.items))
+        note = os.path.abspath(plan.root)  # noqa: PTH100 - surrogate-safe text
         with Journal(self.home) as journal:
             flow = apply_changes(
-                due, journal, self._resources.catalogue, note=plan.root, keep_mtime=keep_mtime
+                due,
+                journal,
+                self._open.catalogue,
+                note=note,
+                keep_mtime=keep_mtime,
             )
             return self._run(flow)
 
@@ -353,7 +370,7 @@ class Session:
         """
         number = run.run_id if isinstance(run, ApplyReport) else run
         with Journal(self.home) as journal:
-            flow = undo_run(journal, lambda: nullcontext(self._resources.catalogue), number)
+            flow = undo_run(journal, lambda: nullcontext(self._open.catalogue), number)
             return self._run(flow)
 
     def runs(self) -> list[Run]:
@@ -426,7 +443,7 @@ class Session:
             fingerprints=fingerprints,
         )
         request = TrainRequest(wanted, Path(_text(out)), how, about=about, licence=licence)
-        report = self._run(train(request, self._resources, replace=replace))
+        report = self._run(train(request, self._open, replace=replace))
         return Training(
             Model(report.bundle),
             report.scores,
@@ -472,7 +489,7 @@ class Session:
             _text(root), labels, dict(merges or {}), min_tracks=1, only=tuple(only)
         )
         flow = evaluate_bundle(
-            bundle, bundle.meta.vote, wanted, self._resources, not_music=_named(not_music)
+            bundle, bundle.meta.vote, wanted, self._open, not_music=_named(not_music)
         )
         return self._run(flow)
 
@@ -481,7 +498,7 @@ class Session:
     def _model(self, model: Model | PathLike) -> Model:
         if isinstance(model, Model):
             return model
-        return Model(self._resources.open_model(_text(model) if model else ""))
+        return Model(self._open.open_model(_text(model) if model else ""))
 
     def _run(self, flow: Workflow[T], errors: dict[str, str] | None = None) -> T:
         """Run a workflow to its end; files that it leaves out go to `errors`."""

@@ -47,7 +47,7 @@ def excerpts_of(y: ArrayLike, sr: float, config: ExcerptConfig, to_sr: int) -> l
         is no rate.
     """
     channels = _channels(y)
-    if not np.isfinite(sr) or sr <= 0:
+    if not np.isfinite(sr) or sr < 1:
         raise AudioError(NAME, f"a rate of {sr} hertz", "give sr, the samples in a second")
     own_sr = round(sr)
 
@@ -93,7 +93,8 @@ def _channels(y: ArrayLike) -> NDArray[Any]:
 def _scaled(part: NDArray[Any]) -> FloatArray:
     """Floats within ±1."""
     if part.dtype.kind == "f":
-        return part.astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large is damage, see `repair`
+            return part.astype(np.float32)
     full_scale = 2.0 ** (8 * part.dtype.itemsize - 1)
     scaled = part.astype(np.float64) / full_scale
     return np.asarray(scaled - (part.dtype.kind == "u"), np.float32)

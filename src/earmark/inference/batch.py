@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from earmark.audio import audio_id
-from earmark.errors import FileError
+from earmark.errors import BundleError, FileError
 from earmark.events import FileSkipped, Progress, Workflow
 from earmark.features.listen import listen
 from earmark.features.store import FeatureStore, stored_ids
@@ -29,7 +29,13 @@ from earmark.library.passed_over import Kind
 from earmark.library.scan import say_passed_over
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
-from earmark.models.embeddings import EmbeddingStore, TrackEmbeddings, embed, embedded_ids
+from earmark.models.embeddings import (
+    EmbeddingStore,
+    TrackEmbeddings,
+    embed,
+    embedded_ids,
+    store_key,
+)
 from earmark.models.runtime import Classifier
 from earmark.pool import Workers
 from earmark.session import Resources
@@ -152,18 +158,20 @@ def fill(store: Store, paths: Sequence[str], workers: Workers) -> Workflow[dict[
     work, initializer, initargs = _way_to_fill(store)
     add: Callable[[Any], None] = store.add
     outcomes = workers.map(work, paths, initializer=initializer, initargs=initargs)
-    for n_done, (path, outcome) in enumerate(outcomes, start=1):
-        if isinstance(outcome, FileError):
-            yield FileSkipped(path, outcome.reason)
-        elif isinstance(outcome, str):
-            audio_ids[path] = outcome
-        else:
-            audio_ids[path] = outcome.audio_id
-            add(outcome)
-        if n_done % _FLUSH_EVERY == 0:
-            store.flush()
-        yield Progress("listening", n_done, len(paths), path)
-    store.flush()
+    try:
+        for n_done, (path, outcome) in enumerate(outcomes, start=1):
+            if isinstance(outcome, FileError):
+                yield FileSkipped(path, outcome.reason)
+            elif isinstance(outcome, str):
+                audio_ids[path] = outcome
+            else:
+                audio_ids[path] = outcome.audio_id
+                add(outcome)
+            if n_done % _FLUSH_EVERY == 0:
+                store.flush()
+            yield Progress("listening", n_done, len(paths), path)
+    finally:
+        store.flush()
     return audio_ids
 
 
@@ -175,7 +183,8 @@ def _way_to_fill(
         backbone = store.backbone
         config = backbone.meta.listen
         # Workers know what is stored when they get ready: with more in it, they get ready anew.
-        return _embed, _start_embedding, (store.parent, backbone.path, config, store.n_tracks)
+        known = store.folder.name, store.n_tracks
+        return _embed, _start_embedding, (store.parent, backbone.path, config, *known)
     return _listen, _start_listening, (store.parent, store.config, store.n_tracks)
 
 
@@ -190,11 +199,15 @@ def _listen(path: str) -> Slices | str:
     return name if name in _known else listen(path, _config, name)
 
 
-def _start_embedding(store_dir: Path, bundle_path: Path, config: ListenConfig, _: int) -> None:
+def _start_embedding(
+    store_dir: Path, bundle_path: Path, config: ListenConfig, key: str, _: int
+) -> None:
     global _classifier, _known
     bundle = bundles.load(bundle_path)
     if config != bundle.meta.listen:
         bundle = bundle.listening(config.excerpts, config.level)
+    if store_key(bundle) != key:
+        raise BundleError(f"the model in {bundle_path} has been replaced", "run it again")
     _classifier, _known = Classifier(bundle), embedded_ids(store_dir, bundle)
 
 

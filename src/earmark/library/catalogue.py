@@ -261,6 +261,11 @@ def _explained(path: Path) -> Iterator[None]:
         disk = "is its folder writable, the disk full?"
         hint = "another earmark is writing to it" if is_busy(e) else disk
         raise LibraryError(f"the catalogue {path} cannot be used: {e}", hint) from e
+    except sqlite3.ProgrammingError as e:
+        raise LibraryError(
+            f"the catalogue {path} is closed, or was opened by another thread",
+            "use it, or the session that it belongs to, in one thread and before it is closed",
+        ) from e
     except sqlite3.DatabaseError as e:
         if e.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise  # our own mistake

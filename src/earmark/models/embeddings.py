@@ -66,7 +66,9 @@ class EmbeddingStore(RowStore[np.float32]):
     def __init__(self, folder: Path, backbone: Bundle) -> None:
         self.parent, self.backbone = folder, backbone
         recipe = {"backbone": backbone.meta.name, **_identity(backbone)}
-        super().__init__(folder / _key(backbone), recipe, "embeddings.f32", np.dtype(np.float32))
+        super().__init__(
+            folder / store_key(backbone), recipe, "embeddings.f32", np.dtype(np.float32)
+        )
 
     def add(self, track: TrackEmbeddings) -> None:
         """Append a track; it is found after the next `flush`."""
@@ -84,7 +86,7 @@ class EmbeddingStore(RowStore[np.float32]):
 
 def embedded_ids(folder: Path, backbone: Bundle) -> set[str]:
     """Names of all tracks in a store; for other processes than its writer, without opening it."""
-    return stored_in(folder / _key(backbone))
+    return stored_in(folder / store_key(backbone))
 
 
 def _identity(backbone: Bundle) -> dict[str, Any]:
@@ -92,6 +94,7 @@ def _identity(backbone: Bundle) -> dict[str, Any]:
     return {"model_id": backbone.model_id, "traits": TRAITS}
 
 
-def _key(backbone: Bundle) -> str:
+def store_key(backbone: Bundle) -> str:
+    """Folder name of a backbone's store: another recipe, or other weights, have another."""
     text = jsontext.dumps(_identity(backbone), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -239,5 +239,7 @@ def _made_from(request: Mapping[str, Any], folder: str) -> dict[str, Any]:
     made["out"] = whole(made["out"])
     for name in ("unlabelled", "not_music"):
         made[name] = [whole(path) for path in made[name]]
-    made["recipe"] = {k: v for k, v in made["recipe"].items() if k not in REMARKS}
+    # What a recipe leaves open, earlier versions did not know.
+    given = {k: v for k, v in made["recipe"].items() if v is not None}
+    made["recipe"] = {k: v for k, v in given.items() if k not in REMARKS}
     return made

@@ -10,7 +10,7 @@ from earmark.training import learners, run_folder
 from earmark.training.request import TrainReport, TrainRequest
 from earmark.training.sounds import check_sounds
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when a training makes another model of the same request: reports then train anew."""
 
 

@@ -94,7 +94,7 @@ class Models:
             scores=finite(meta.scores),
             training=finite(meta.training),
             listen=meta.listen.to_dict(),
-            vote=meta.vote.to_dict(),
+            vote={k: v for k, v in meta.vote.to_dict().items() if k != "network"},
             temperature=meta.temperature,
             confusion=self._confusion(known),
         )

@@ -28,6 +28,8 @@ def results(catalogue_path: Path, store: Store, plan: PlanRow) -> Iterator[Resul
     """
     job = store.job(plan.job_id)
     vote = VoteConfig.from_dict(job.request["vote"]) if job else None
+    if vote is not None and vote.mode == "network":
+        vote = None  # it is the model's, which may be gone by now
     with Catalogue.open(catalogue_path, read_only=True) as catalogue:
 
         def result_of(item: PlanItem, shown: str) -> TrackResult | None:

@@ -87,12 +87,16 @@ LEARNERS = {
     ),
     "summary": Learner(
         "earmark.training.learners.summary",
-        "train",
+        "head",
         (*_HEAD, "skl2onnx", "librosa"),
         "minutes, some hundred tracks of each genre",
     ),
 }
 """By kind of recipe."""
+
+
+# What is in another extra than the rest of what a learner needs.
+_OWN_EXTRA = {"librosa": "analysis"}
 
 
 def find(kind: str) -> Learner:
@@ -123,5 +127,7 @@ def lacking(recipe: TrainingRecipe) -> MissingExtraError | None:
     extra, libraries = learner.extra, learner.libraries
     if second_teacher or recipe.vote.mode == "network":
         extra, libraries = "train", (*libraries, "torch")
-    missing = (library for library in libraries if find_spec(library) is None)
-    return next((MissingExtraError(library, extra) for library in missing), None)
+    for library in libraries:
+        if find_spec(library) is None:
+            return MissingExtraError(library, _OWN_EXTRA.get(library, extra))
+    return None

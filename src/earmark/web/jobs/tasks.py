@@ -68,6 +68,11 @@ class Task:
         """Of this job alone."""
         return Resources(self.data_dir, n_workers=self.n_workers, time_limit_s=self.time_limit_s)
 
+    def vote(self, bundle: Bundle) -> VoteConfig:
+        """How the slices were to decide when the job was asked for."""
+        asked = VoteConfig.from_dict(self.job.request["vote"])
+        return dataclasses.replace(asked, network=bundle.meta.vote.network)
+
     def shown(self, path: str) -> str:
         return self.root.shown(path)
 
@@ -96,7 +101,7 @@ def _scan(_: Store, task: Task) -> Workflow[dict[str, Any]]:
 def _plan(store: Store, task: Task) -> Workflow[dict[str, Any]]:
     request = task.job.request
     bundle = task.bundle()
-    vote = VoteConfig.from_dict(request["vote"])
+    vote = task.vote(bundle)
     with task.open_resources() as resources:
         plan = yield from plan_tags(
             task.root.path,
@@ -210,7 +215,7 @@ def _evaluate(_: Store, task: Task) -> Workflow[dict[str, Any]]:
     with task.open_resources() as resources:
         found = yield from evaluate_bundle(
             bundle,
-            VoteConfig.from_dict(task.job.request["vote"]),
+            task.vote(bundle),
             LabelRequest(task.root.path, min_tracks=1),
             resources,
         )

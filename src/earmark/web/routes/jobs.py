@@ -163,6 +163,7 @@ async def _with_model(services: Services, wanted: PlanRequest | EvaluateRequest)
     """Which model, and how it votes: what is in use now, should the job wait."""
     bundle = await services.model(wanted.model_id)
     vote = services.models.vote_of(bundle).to_dict()
+    vote.pop("network", None)  # bytes; the job takes the model's
     if isinstance(wanted, PlanRequest) and wanted.min_confidence is not None:
         vote["min_confidence"] = wanted.min_confidence
     return {
