@@ -6,6 +6,8 @@ import doctest
 import importlib
 import inspect
 import json
+import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +69,7 @@ def test_type_checkers_see_the_names_that_there_are() -> None:
     assert set(earmark.__all__) - {"__version__"} <= seen
 
 
-@pytest.mark.parametrize("name", sorted(set(earmark.__all__) - {"__version__", "errors"}))
+@pytest.mark.parametrize("name", sorted(set(earmark.__all__) - {"__version__", "errors", "events"}))
 def test_public_names_say_what_they_do(name: str) -> None:
     found = getattr(earmark, name)
     assert found.__doc__
@@ -226,12 +228,17 @@ BAD = {
     "empty": (np.zeros(0), 44100, "there are none"),
     "three axes": (np.zeros((2, 2, 44100)), 44100, r"of shape \(2, 2, 44100\)"),
     "a number": (np.float32(0.5), 44100, r"of shape \(\)"),
-    "text": (np.array(["a", "b"]), 44100, "of type"),
     "complex": (np.zeros(44100, np.complex64), 44100, "of type complex64"),
     "booleans": (np.zeros(44100, bool), 44100, "of type bool"),
     "short": (np.ones(100) * 0.5, 44100, "too short"),
     "silent": (np.zeros(10 * 44100), 44100, "silent"),
     "no rate": (np.ones(44100) * 0.5, 0, "a rate of 0 hertz"),
+    "half a rate": (np.ones(44100) * 0.5, 0.4, "a rate of 0.4 hertz"),
+    "a word for a rate": (np.ones(44100) * 0.5, "fast", "a rate of 'fast'"),
+    "true for a rate": (np.ones(44100) * 0.5, True, "a rate of True"),
+    "endless rate": (np.ones(44100) * 0.5, 10**30, "a rate of 1000000"),
+    "complex rate": (np.ones(44100) * 0.5, 1j, "a rate of 1j"),
+    "huge": (np.full(44100, 1e300), 44100, "damaged samples"),
     "square": (np.ones((3000, 3000)), 44100, "channels by their shape"),
     "absurd": (np.full(44100, 1e9), 44100, "damaged samples"),
 }
@@ -241,8 +248,36 @@ BAD = {
 def test_samples_that_are_no_sound_are_refused(what: str) -> None:
     y, sr, why = BAD[what]
     with pytest.raises(AudioError, match=why) as caught:
-        earmark.classify(np.asarray(y), sr)
+        earmark.classify(np.asarray(y), sr)  # type: ignore[arg-type]
     assert caught.value.path == "samples"
+
+
+def test_masked_samples_are_refused() -> None:
+    y = np.ma.masked_greater(synth("music", 4.0, 22050, 1)[0], 0.2)
+    with pytest.raises(AudioError, match="some are masked"):
+        earmark.classify(y, 22050)
+
+
+def test_lists_and_arrays_of_files_and_lists_of_samples(model: earmark.Model) -> None:
+    y = synth("music", 6.0, 22050, 1)[0]
+    assert model.classify(y.tolist(), 22050).proba == model.classify(y, 22050).proba
+    assert model.predict_proba([y, y], 22050).shape == (2, len(model.labels))
+    assert model.predict_proba(np.array([str(SONG)])).shape == (1, len(model.labels))
+    assert model.classify(os.fsencode(SONG)) == model.classify(SONG)
+
+
+def test_what_is_neither_file_nor_samples_is_said_to_be_so() -> None:
+    with pytest.raises(ConfigError, match="NoneType is neither a file nor samples"):
+        earmark.classify(None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="list is neither a file nor samples"):
+        earmark.classify([str(SONG)])  # type: ignore[list-item]
+    with pytest.raises(AudioError, match="zero byte"):
+        earmark.classify("a\0b.mp3")
+
+
+def test_a_model_can_be_sent_to_another_process(model: earmark.Model) -> None:
+    again = pickle.loads(pickle.dumps(model))
+    assert again.classify(SONG) == model.classify(SONG)
 
 
 def test_samples_need_a_rate() -> None:
@@ -302,6 +337,15 @@ def test_what_was_embedded_once_is_not_decoded_again(
     monkeypatch.setattr(module, "listen", None)
     again = earmark.Embedder("bins", home=tmp_path / "home").fit_transform(paths)
     assert np.array_equal(first, again)
+
+
+def test_what_is_no_list_of_files_is_refused(songs: tuple[list[str], list[str]]) -> None:
+    with pytest.raises(ConfigError, match="is one file, not a list"):
+        earmark.Embedder().transform(songs[0][0])
+    with pytest.raises(ConfigError, match="2 columns"):
+        earmark.Embedder().transform(np.array([songs[0][:2]]))
+    with pytest.raises(ConfigError, match="no pooling 'sum'"):
+        earmark.Embedder(pool="sum").transform([])  # type: ignore[arg-type]
 
 
 def test_a_file_that_cannot_be_used_ends_a_transform(

@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from earmark.tags import Journal
 from tests import backbones
 from tests.audiofiles import synth, write
 from tests.cli import earmark as command_line
+from tests.systems import SIGKILL
 
 ROOT = Path(__file__).parents[1]
 GENRES = {"Rock": "noise", "Classical": "music"}
@@ -141,10 +143,29 @@ def test_nothing_is_printed(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_worker_that_dies_while_idle_is_replaced(
+    home: Path, model: earmark.Model, music: Path
+) -> None:
+    with earmark.Session(home, workers=1) as session:
+        list(session.classify(music / "Rock1.flac", model, remember=False))
+        (worker,) = multiprocessing_children()
+        os.kill(worker, SIGKILL)
+        time.sleep(0.5)
+        (result,) = session.classify(music / "Rock1.flac", model, remember=False)
+    assert result.error == ""
+
+
 @pytest.mark.parametrize(
-    "limits", [{"workers": 0}, {"time_limit_s": 0}, {"time_limit_s": float("nan")}]
+    "limits",
+    [
+        {"workers": 0},
+        {"time_limit_s": 0},
+        {"time_limit_s": float("nan")},
+        {"workers": "2"},
+        {"workers": 1.5},
+    ],
 )
-def test_limits_that_make_no_sense_are_refused(home: Path, limits: dict[str, float]) -> None:
+def test_limits_that_make_no_sense_are_refused(home: Path, limits: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         earmark.Session(home, **limits)  # type: ignore[arg-type]
 
@@ -214,6 +235,29 @@ def test_plan_apply_and_undo_are_those_of_the_command_line(
         assert digests(music) == before
         with pytest.raises(LibraryError, match="nothing to undo"):
             session.undo(run.run_id)
+
+
+def test_a_run_of_another_home_is_not_undone_by_its_number(
+    home: Path, model: earmark.Model, music: Path, tmp_path: Path
+) -> None:
+    before = digests(music)
+    with earmark.Session(home, workers=1) as session, earmark.Session(tmp_path) as other:
+        run = session.apply(session.plan(music, model, min_confidence=0.0))
+        with pytest.raises(LibraryError, match="is of the journal"):
+            other.undo(run)
+        session.undo(run)
+    assert digests(music) == before
+
+
+def test_a_mode_that_there_is_not_is_refused(session: earmark.Session, music: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no mode 'overwite'"):
+        session.plan(music, mode="overwite")  # type: ignore[arg-type]
+
+
+def test_no_home_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EARMARK_HOME", str(tmp_path / "own"))
+    with earmark.Session("") as session:
+        assert session.home == tmp_path / "own"
 
 
 def test_two_do_not_tag_at_once(home: Path, model: earmark.Model, music: Path) -> None:
@@ -302,6 +346,34 @@ def test_a_script_without_a_guard_is_told_so_in_one_line(tmp_path: Path, music: 
     )
     done = ran(tmp_path, guarded)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+
+
+GO = "list(__import__('earmark').Session({home!r}, workers=1).classify({song!r}))"
+GUARDED = {
+    "a name for it": "main = __name__ == '__main__'\nif main:\n    " + GO,
+    "within a try": "try:\n    if __name__ == '__main__':\n        " + GO + "\nfinally:\n    pass",
+    "a function": "def go():\n    " + GO + "\nif __name__ in ('__main__',):\n    go()",
+}
+
+
+@pytest.mark.parametrize("how", GUARDED)
+def test_guards_of_all_kinds_are_known(tmp_path: Path, music: Path, how: str) -> None:
+    text = GUARDED[how].format(home=str(tmp_path / "home"), song=str(music / "Rock1.flac"))
+    done = ran(tmp_path, text)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_leaving_early_is_no_guard(tmp_path: Path, music: Path) -> None:
+    text = GO.format(home=str(tmp_path / "home"), song=str(music / "Rock1.flac"))
+    done = ran(tmp_path, f"if __name__ != '__main__':\n    raise SystemExit\n{text}\n")
+    assert "put what it does behind" in done.stderr.splitlines()[-1]
+
+
+def test_a_program_from_standard_input_is_refused_in_words(tmp_path: Path, music: Path) -> None:
+    text = GO.format(home=str(tmp_path / "home"), song=str(music / "Rock1.flac"))
+    command = [sys.executable, "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert "save it as a file, and run that" in done.stderr.splitlines()[-1]
 
 
 def test_a_single_file_needs_no_guard(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from earmark.version import __version__
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from earmark import errors
+    from earmark import errors, events
     from earmark.api.embedder import Embedder
     from earmark.api.model import (
         Model,
@@ -30,37 +30,55 @@ if TYPE_CHECKING:
         load_model,
         spectrogram,
     )
-    from earmark.api.session import Embeddings, Plan, Session, Training
+    from earmark.api.results import Embeddings, Plan, Training
+    from earmark.api.session import Session
     from earmark.decision.result import Result
+    from earmark.evaluation.results import Evaluation
+    from earmark.library import PlanItem
+    from earmark.library.scan import ScanReport
+    from earmark.tags import Run
+    from earmark.workflows.apply import ApplyReport
 
 _HOMES = {
+    "ApplyReport": "earmark.workflows.apply",
     "Embedder": "earmark.api.embedder",
-    "Embeddings": "earmark.api.session",
+    "Embeddings": "earmark.api.results",
+    "Evaluation": "earmark.evaluation.results",
     "Model": "earmark.api.model",
-    "Plan": "earmark.api.session",
+    "Plan": "earmark.api.results",
+    "PlanItem": "earmark.library",
     "Result": "earmark.decision.result",
+    "Run": "earmark.tags",
+    "ScanReport": "earmark.library.scan",
     "Session": "earmark.api.session",
     "Spectrogram": "earmark.api.model",
-    "Training": "earmark.api.session",
+    "Training": "earmark.api.results",
     "classify": "earmark.api.model",
     "errors": "",
+    "events": "",
     "list_models": "earmark.api.model",
     "load_model": "earmark.api.model",
     "spectrogram": "earmark.api.model",
 }
 
 __all__ = [
+    "ApplyReport",
     "Embedder",
     "Embeddings",
+    "Evaluation",
     "Model",
     "Plan",
+    "PlanItem",
     "Result",
+    "Run",
+    "ScanReport",
     "Session",
     "Spectrogram",
     "Training",
     "__version__",
     "classify",
     "errors",
+    "events",
     "list_models",
     "load_model",
     "spectrogram",

@@ -6,7 +6,6 @@ crashes or hangs costs that worker, which is replaced, and that file, which is r
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import os
 import signal
@@ -21,11 +20,11 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext
 from multiprocessing.synchronize import RLock
 from pathlib import Path
-from types import FrameType
 from typing import Any, Self, TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
+from earmark.children import check_can_start
 from earmark.errors import AudioError, EarmarkError, FileError
 
 T = TypeVar("T")
@@ -99,6 +98,11 @@ class FilePool:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none of its processes has died for itself."""
+        return bool(self._pool.active)
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
@@ -225,13 +229,15 @@ class Workers:
         made_ready_by = (initializer, initargs)
         # Taken while it is in use: a call within this one gets processes of its own.
         idle, self._idle = self._idle, None
-        if idle is not None and (idle[1] != made_ready_by or idle[0].n_workers < size):
+        if idle is not None and not (
+            idle[0].is_whole and idle[1] == made_ready_by and idle[0].n_workers >= size
+        ):
             idle[0].close()
             idle = None
         pool = idle[0] if idle else None
         try:
             if pool is None:
-                check_main_is_guarded()
+                check_can_start()
                 pool = FilePool(
                     size,
                     time_limit_s=self.time_limit_s,
@@ -253,41 +259,6 @@ class Workers:
         if not was_closed:
             self._drop_idle()
             self._idle = pool, made_ready_by
-
-
-def check_main_is_guarded() -> None:
-    """Refuse to start workers from a script that they would run again.
-
-    A worker imports the program's main script. What this does outside of the usual guard would be
-    done once more in every worker, and fail there.
-
-    Raises
-    ------
-    EarmarkError
-        What is being done was called by a line of the script that is not guarded.
-    """
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    frame: FrameType | None = sys._getframe()
-    line = None
-    while frame is not None:
-        if frame.f_globals is vars(main) and frame.f_code.co_name == "<module>":
-            line = frame.f_lineno
-        frame = frame.f_back
-    if file is None or line is None:  # a notebook, or another thread: nothing is run again
-        return
-    try:
-        tree = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError, ValueError):  # what runs is not in that file
-        return
-    for node in tree.body:
-        if node.lineno <= line <= (node.end_lineno or node.lineno):
-            if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
-                return
-            raise EarmarkError(
-                f"worker processes import {file} and would run it again",
-                'put what it does behind if __name__ == "__main__":',
-            )
 
 
 @contextmanager

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from earmark.api.model import PathLike, Pool, home_of, pooled
+from earmark.api.model import (
+    Model,
+    PathLike,
+    Pool,
+    check_pool,
+    home_of,
+    load_model,
+    pooled,
+    text_of,
+)
 from earmark.audio import audio_id
+from earmark.errors import ConfigError
 from earmark.features.listen import listen
-from earmark.models import bundle as bundles
-from earmark.models import catalog
 from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore, embed
 from earmark.models.runtime import Classifier
@@ -29,8 +37,8 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    model : str or path-like
-        A name (see `earmark.list_models`) or a folder.
+    model : Model, str or path-like
+        An open one, a name (see `earmark.list_models`) or a folder.
     pool : {'mean', 'max'}
         How the slices of a file become one row.
     home : path-like, optional
@@ -55,7 +63,7 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, model: PathLike = "ear", *, pool: Pool = "mean", home: PathLike | None = None
+        self, model: Model | PathLike = "ear", *, pool: Pool = "mean", home: PathLike | None = None
     ) -> None:
         self.model = model
         self.pool = pool
@@ -90,12 +98,16 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ------
         AudioError
             A file cannot be used, and why.
+        ConfigError
+            `X` is no list of files, or there is no such pooling.
         """
+        check_pool(self.pool)
+        paths = _paths(X)
         bundle = self._bundle()
         classifier = Classifier(bundle)
         with EmbeddingStore(home_of(self.home) / "embeddings", bundle) as store:
             names = []
-            for path in _paths(X):
+            for path in paths:
                 name = audio_id(path)
                 if not len(store.locate([name])[0]):
                     store.add(embed(listen(path, bundle.meta.listen, name), classifier))
@@ -107,8 +119,9 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
         """Names of the columns: the model's, numbered."""
-        name = os.path.basename(os.fspath(self.model))  # noqa: PTH119 - surrogate-safe text
-        return np.array([f"{name}_{i}" for i in range(self.n_features_out_)], dtype=object)
+        bundle = self._bundle()
+        size = Classifier(bundle).embedding_size
+        return np.array([f"{bundle.meta.name}_{i}" for i in range(size)], dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -120,9 +133,16 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _bundle(self) -> Bundle:
-        return bundles.load(catalog.find(os.fspath(self.model), home_of(self.home)))
+        if isinstance(self.model, Model):
+            return self.model.bundle
+        return load_model(self.model, self.home).bundle
 
 
 def _paths(X: Any) -> list[str]:
     """Of a list, an array of one column, or a table's column."""
-    return [os.fspath(path) for path in (np.ravel(X) if hasattr(X, "shape") else X)]
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise ConfigError(f"{X!r} is one file, not a list of files", "give a list: [path]")
+    shape: tuple[int, ...] = tuple(X.shape) if hasattr(X, "shape") else ()
+    if len(shape) > 1 and shape[1] != 1:
+        raise ConfigError(f"{shape[1]} columns, where one of files is wanted", "choose one")
+    return [text_of(path) for path in (np.ravel(X) if shape else X)]

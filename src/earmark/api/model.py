@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,9 @@ from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.types import FloatArray, Slices, VoteMode
 
-PathLike: TypeAlias = str | os.PathLike[str]
-Audio: TypeAlias = PathLike | NDArray[Any]
-"""A file, or samples: (n_samples,) or (n_channels, n_samples)."""
+PathLike: TypeAlias = str | bytes | os.PathLike[str]
+Audio: TypeAlias = PathLike | NDArray[Any] | Sequence[float]
+"""A file, or samples: (n_samples,), or with several channels along either axis."""
 
 Pool = Literal["mean", "max"]
 
@@ -73,8 +73,17 @@ class Model:
         self.labels = bundle.meta.labels
         self.card = bundle.meta.to_dict()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What runs the network cannot be copied: it is opened again.
+        return load_model, (str(self.bundle.path),)
+
     def __repr__(self) -> str:
         return f"<earmark.Model {self.name}: {', '.join(self.labels)}>"
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers in an embedding; raises `BundleError` where the model gives none."""
+        return self._classifier.embedding_size
 
     def classify(
         self,
@@ -91,12 +100,14 @@ class Model:
         Parameters
         ----------
         audio : str, path-like or ndarray
-            A file, or samples of shape (n_samples,) or (n_channels, n_samples): floats within ±1,
-            or whole numbers of any type.
+            A file, or samples of shape (n_samples,), (n_channels, n_samples) as librosa gives them
+            or (n_samples, n_channels) as soundfile does: floats within ±1, or whole numbers of any
+            type.
         sr : float, optional
             Rate of samples in hertz.
         vote, min_confidence, min_agreement, slice_confidence
-            How slices decide, as ``earmark classify`` has it; by default as the model says.
+            How slices decide, as ``earmark classify`` has it; by default as the model says. Votes
+            are mean, majority, confident, and stacker or network where the model has learned one.
 
         Returns
         -------
@@ -130,15 +141,13 @@ class Model:
     @overload
     def predict_proba(self, audio: Audio, sr: float | None = None) -> FloatArray: ...
     @overload
-    def predict_proba(self, audio: Sequence[PathLike], sr: None = None) -> FloatArray: ...
-    def predict_proba(
-        self, audio: Audio | Sequence[PathLike], sr: float | None = None
-    ) -> FloatArray:
+    def predict_proba(self, audio: Sequence[Audio], sr: float | None = None) -> FloatArray: ...
+    def predict_proba(self, audio: Audio | Sequence[Audio], sr: float | None = None) -> FloatArray:
         """How likely each genre is, in the order of `labels`.
 
         Parameters
         ----------
-        audio : str, path-like or ndarray, or a list of files
+        audio : str, path-like or ndarray, or a list or array of files, or a list of arrays
         sr : float, optional
             Rate of samples in hertz.
 
@@ -152,8 +161,9 @@ class Model:
         AudioError, ConfigError
             As `classify` does.
         """
-        if isinstance(audio, (list, tuple)):
-            rows = [self.predict_proba(path, sr) for path in audio]
+        if _are_several(audio):
+            several: Any = audio
+            rows = [self.predict_proba(each, sr) for each in several]
             return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
         proba = self.classify(audio, sr).proba  # type: ignore[arg-type]
         return np.array([proba[label] for label in self.labels], np.float32)
@@ -181,6 +191,7 @@ class Model:
         BundleError
             The model gives no embedding.
         """
+        check_pool(pool, none=True)
         if not self._classifier.has_embedding:
             raise BundleError(f"the model {self.name} gives no embedding", "choose another one")
         return pooled(self._classifier.embeddings(self._slices(audio, sr).X), pool)
@@ -200,10 +211,12 @@ class Model:
 
     def _slices(self, audio: Audio, sr: float | None) -> Slices:
         listening = self.bundle.meta.listen
-        if isinstance(audio, (str, os.PathLike)):
+        if isinstance(audio, (str, bytes, os.PathLike)):
             if sr is not None:
                 raise ConfigError("a file says its rate itself", "leave sr out")
-            return listen(audio, listening)
+            return listen(text_of(audio), listening)
+        if audio is None or _are_several(audio):
+            raise ConfigError(f"{type(audio).__name__} is neither a file nor samples", "give one")
         if sr is None:
             raise ConfigError("samples do not say their rate", "give sr, in hertz")
         excerpts = excerpts_of(audio, sr, listening.excerpts, listening.features.sr)
@@ -248,7 +261,8 @@ def load_model(model: PathLike = catalog.SHIPPED, home: PathLike | None = None) 
     >>> earmark.load_model("ear").name
     'ear'
     """
-    return Model(bundles.load(catalog.find(os.fspath(model), home_of(home))))
+    name = text_of(model)
+    return Model(bundles.load(catalog.find(name, home_of(home)))) if name else _shipped()
 
 
 @lru_cache(maxsize=1)
@@ -310,26 +324,37 @@ def _opened(model: Model | PathLike) -> Model:
 
 def home_of(home: PathLike | None) -> Path:
     """The folder given, or the user's."""
-    return config.data_dir() if home is None else Path(home).expanduser().absolute()
+    return Path(text_of(home)).absolute() if home else config.data_dir()
+
+
+def text_of(path: PathLike) -> str:
+    """A path as the operating system has it, ``~`` written out."""
+    return os.path.expanduser(os.fsdecode(path))  # noqa: PTH111 - surrogate-safe text
+
+
+def check_pool(pool: object, *, none: bool = False) -> None:
+    """Refuse (`ConfigError`) a way to pool that there is not, before anything is heard."""
+    known = get_args(Pool)
+    if pool not in known and not (none and pool is None):
+        choices = ", ".join(known) + (" or None" if none else "")
+        raise ConfigError(f"there is no pooling {pool!r}", f"choose {choices}")
 
 
 def pooled(rows: FloatArray, pool: Pool | None) -> FloatArray:
-    """Rows (n_slices, n_features) as one; as they are with None.
-
-    Raises
-    ------
-    ConfigError
-        There is no such pooling.
-    """
-    match pool:
-        case None:
-            return rows
-        case "mean":
-            return np.asarray(rows.mean(axis=0), np.float32)
-        case "max":
-            return np.asarray(rows.max(axis=0), np.float32)
-    raise ConfigError(f"there is no pooling {pool!r}", "choose mean, max or None")
+    """Rows (n_slices, n_features) as one; as they are with None."""
+    if pool is None:
+        return rows
+    return np.asarray(rows.mean(axis=0) if pool == "mean" else rows.max(axis=0), np.float32)
 
 
 def _path_of(audio: Audio) -> str:
-    return os.fspath(audio) if isinstance(audio, (str, os.PathLike)) else ""
+    return text_of(audio) if isinstance(audio, (str, bytes, os.PathLike)) else ""
+
+
+def _are_several(audio: Any) -> bool:
+    """Whether these are files, or arrays of samples, rather than one of them."""
+    if isinstance(audio, np.ndarray):
+        return audio.dtype.kind in "USO"
+    if not isinstance(audio, (list, tuple)):
+        return False
+    return not audio or isinstance(audio[0], (str, bytes, os.PathLike, np.ndarray))

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from earmark import config
-from earmark.api.model import Model, PathLike, Pool, home_of, pooled
+from earmark.api.model import Model, PathLike, Pool, check_pool, home_of, pooled, text_of
+from earmark.api.results import Embeddings, Plan, Training
 from earmark.datasets.splitting import SplitRequest
 from earmark.decision.result import Result
 from earmark.decision.voting import adjusted
@@ -23,7 +22,7 @@ from earmark.evaluation.results import Evaluation
 from earmark.events import Event, FileSkipped, Progress, Workflow, run
 from earmark.inference.batch import fill
 from earmark.library import Plan as LibraryPlan
-from earmark.library import PlanItem, TagMode, changes, export_csv
+from earmark.library import TagMode, changes
 from earmark.library.scan import ScanReport, scan
 from earmark.models.bundle import Bundle
 from earmark.progress import Bars
@@ -32,7 +31,7 @@ from earmark.tags import Journal, Run
 from earmark.training import recipes
 from earmark.training.request import LabelRequest, TrainRequest
 from earmark.training.train import train
-from earmark.types import FloatArray, VoteConfig, VoteMode
+from earmark.types import VoteConfig, VoteMode
 from earmark.workflows.apply import ApplyReport, apply_changes, undo_run
 from earmark.workflows.classify import files_of, results
 from earmark.workflows.evaluate import evaluate_bundle
@@ -41,78 +40,6 @@ from earmark.workflows.plan import import_plan, plan_tags
 T = TypeVar("T")
 
 ProgressOption = bool | Callable[[Event], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    """Embeddings of many files.
-
-    Attributes
-    ----------
-    X : ndarray of float32, shape (n_songs, n_features)
-    paths : list of str, length n_songs
-        The files that could be heard, in the order in which they were given.
-    errors : dict of str to str
-        The other files, and why.
-    """
-
-    X: FloatArray
-    paths: list[str]
-    errors: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Genres that `Session.apply` would write; nothing is written before.
-
-    Attributes
-    ----------
-    root : str
-        Folder of the library.
-    items : tuple of PlanItem
-        One for each track: `path`, `before`, `after`, `action`, `confidence`, `reason` and more.
-    """
-
-    root: str
-    items: tuple[PlanItem, ...] = field(repr=False)
-
-    def counts(self) -> dict[str, int]:
-        """Items of each action: fill, overwrite, append, keep, unknown, error."""
-        return dict[str, int](LibraryPlan(self.items).counts().items())
-
-    def to_csv(self, path: PathLike) -> None:
-        """Write the plan as a table, to be edited and read back by `Session.read_plan`.
-
-        Raises
-        ------
-        ConfigError
-            The file cannot be written.
-        """
-        export_csv(LibraryPlan(self.items), Path(_text(path)))
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What came of a training.
-
-    Attributes
-    ----------
-    model : Model
-    scores : mapping
-        Measured on tracks by artists that were not learned from.
-    confusion : ndarray of int, shape (n_classes, n_classes + 1)
-        Test tracks by genre (row) and answer (column; the last is "I don't know").
-    run_dir : Path
-        Recipe, settings, split, history and figures.
-    interrupted : bool
-        Whether it was cut short; the best network so far was kept.
-    """
-
-    model: Model
-    scores: Mapping[str, Any]
-    confusion: NDArray[np.int64]
-    run_dir: Path
-    interrupted: bool
 
 
 class Session:
@@ -157,10 +84,11 @@ class Session:
         time_limit_s: float = 60.0,
         progress: ProgressOption = False,
     ) -> None:
-        if workers is not None and workers < 1:
-            raise ConfigError(f"{workers} workers cannot do anything", "choose 1 or more")
-        if not 0 < time_limit_s < float("inf"):
-            raise ConfigError(f"a time limit of {time_limit_s} s makes no sense")
+        if workers is not None and not (isinstance(workers, int) and workers >= 1):
+            raise ConfigError(f"{workers!r} workers cannot do anything", "choose 1 or more")
+        is_time = isinstance(time_limit_s, (int, float)) and 0 < time_limit_s < float("inf")
+        if not is_time:
+            raise ConfigError(f"a time limit of {time_limit_s!r} s makes no sense")
         self._resources: Resources | None = Resources(
             home_of(home), n_workers=workers or config.usable_cores(), time_limit_s=time_limit_s
         )
@@ -254,7 +182,9 @@ class Session:
         BundleError
             The model cannot be used, or gives no embedding.
         """
-        bundle = self._model(model).bundle
+        check_pool(pool)
+        opened = self._model(model)
+        bundle = opened.bundle
         files = files_of(_named(paths))
         errors = {file.path: file.reason for file in files if isinstance(file, FileError)}
         usable = [file for file in files if isinstance(file, str)]
@@ -263,7 +193,7 @@ class Session:
             kept = [path for path in usable if path in heard]
             spans = store.locate([heard[path] for path in kept])
             rows = [pooled(store.embeddings(span), pool) for span in spans]
-        X = np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+        X = np.stack(rows) if rows else np.zeros((0, opened.embedding_size), np.float32)
         return Embeddings(X, kept, errors)
 
     # --- tagging --------------------------------------------------------------------------------
@@ -276,7 +206,7 @@ class Session:
         LibraryError
             The folder cannot be read.
         """
-        return self._run(scan(_text(root), self._open.catalogue))
+        return self._run(scan(text_of(root), self._open.catalogue))
 
     def plan(
         self,
@@ -306,9 +236,13 @@ class Session:
         LibraryError
             The folder cannot be read.
         """
+        if mode not in get_args(TagMode):
+            raise ConfigError(
+                f"there is no mode {mode!r}", f"choose {', '.join(get_args(TagMode))}"
+            )
         bundle = self._model(model).bundle
         vote = adjusted(bundle.meta.vote, min_confidence=min_confidence)
-        name = _text(root)
+        name = text_of(root)
         flow = plan_tags(name, bundle, vote, self._open, mode, join=join)
         return Plan(name, self._run(flow).items)
 
@@ -322,8 +256,8 @@ class Session:
         LibraryError
             The folder cannot be read.
         """
-        name = _text(root)
-        flow = import_plan(name, Path(_text(path)), self._open.catalogue, join=join)
+        name = text_of(root)
+        flow = import_plan(name, Path(text_of(path)), self._open.catalogue, join=join)
         return Plan(name, self._run(flow).items)
 
     def apply(self, plan: Plan, *, keep_mtime: bool = False) -> ApplyReport:
@@ -370,6 +304,11 @@ class Session:
         """
         number = run.run_id if isinstance(run, ApplyReport) else run
         with Journal(self.home) as journal:
+            if isinstance(run, ApplyReport) and run.journal not in ("", str(journal.path)):
+                raise LibraryError(
+                    f"run {number} is of the journal {run.journal}",
+                    "open a session with the home that it is in",
+                )
             flow = undo_run(journal, lambda: nullcontext(self._open.catalogue), number)
             return self._run(flow)
 
@@ -389,7 +328,7 @@ class Session:
         labels: str = "tags",
         merges: Mapping[str, str] | None = None,
         min_tracks: int = 10,
-        only: Sequence[str] = (),
+        only: Sequence[str] | str = (),
         seed: int | None = None,
         fingerprints: bool = True,
         about: str = "",
@@ -434,15 +373,15 @@ class Session:
         """
         how = recipes.load(recipe).replaced({} if seed is None else {"seed": seed}, "train()")
         wanted = LabelRequest(
-            root=_text(root),
+            root=text_of(root),
             source=labels,
             merges=dict(merges or {}),
             min_tracks=min_tracks,
-            only=tuple(only),
+            only=_labels(only),
             split=SplitRequest(seed=how.seed),
             fingerprints=fingerprints,
         )
-        request = TrainRequest(wanted, Path(_text(out)), how, about=about, licence=licence)
+        request = TrainRequest(wanted, Path(text_of(out)), how, about=about, licence=licence)
         report = self._run(train(request, self._open, replace=replace))
         return Training(
             Model(report.bundle),
@@ -459,7 +398,7 @@ class Session:
         *,
         labels: str = "tags",
         merges: Mapping[str, str] | None = None,
-        only: Sequence[str] = (),
+        only: Sequence[str] | str = (),
         not_music: Sequence[PathLike] = (),
     ) -> Evaluation:
         """How good a model is on labelled tracks that it has not learned from, nor their artists.
@@ -486,7 +425,7 @@ class Session:
         """
         bundle = self._model(model).bundle
         wanted = LabelRequest(
-            _text(root), labels, dict(merges or {}), min_tracks=1, only=tuple(only)
+            text_of(root), labels, dict(merges or {}), min_tracks=1, only=_labels(only)
         )
         flow = evaluate_bundle(
             bundle, bundle.meta.vote, wanted, self._open, not_music=_named(not_music)
@@ -498,7 +437,7 @@ class Session:
     def _model(self, model: Model | PathLike) -> Model:
         if isinstance(model, Model):
             return model
-        return Model(self._open.open_model(_text(model) if model else ""))
+        return Model(self._open.open_model(text_of(model) if model else ""))
 
     def _run(self, flow: Workflow[T], errors: dict[str, str] | None = None) -> T:
         """Run a workflow to its end; files that it leaves out go to `errors`."""
@@ -523,12 +462,11 @@ class Session:
             yield lambda event: bars.show(event) if isinstance(event, Progress) else None
 
 
-def _text(path: PathLike) -> str:
-    """A path as the operating system has it, ``~`` written out."""
-    return os.path.expanduser(os.fspath(path))  # noqa: PTH111 - surrogate-safe text
-
-
 def _named(paths: PathLike | Iterable[PathLike]) -> list[str]:
-    if isinstance(paths, (str, os.PathLike)):
-        return [_text(paths)]
-    return [_text(path) for path in paths]
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        return [text_of(paths)]
+    return [text_of(path) for path in paths]
+
+
+def _labels(only: Sequence[str] | str) -> tuple[str, ...]:
+    return (only,) if isinstance(only, str) else tuple(only)

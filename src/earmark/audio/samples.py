@@ -18,6 +18,7 @@ NAME = "samples"
 """Stands for a path in errors."""
 
 _MOST_CHANNELS = 255
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 100_000_000
 
 
 def excerpts_of(y: ArrayLike, sr: float, config: ExcerptConfig, to_sr: int) -> list[Excerpt]:
@@ -47,9 +48,7 @@ def excerpts_of(y: ArrayLike, sr: float, config: ExcerptConfig, to_sr: int) -> l
         is no rate.
     """
     channels = _channels(y)
-    if not np.isfinite(sr) or sr < 1:
-        raise AudioError(NAME, f"a rate of {sr} hertz", "give sr, the samples in a second")
-    own_sr = round(sr)
+    own_sr = _rate(sr)
 
     def read(places: Sequence[Place]) -> list[Read]:
         found = []
@@ -65,8 +64,20 @@ def excerpts_of(y: ArrayLike, sr: float, config: ExcerptConfig, to_sr: int) -> l
     return excerpts
 
 
+def _rate(sr: object) -> int:
+    try:
+        own_sr = 0 if isinstance(sr, bool) else round(float(sr))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as e:
+        raise AudioError(NAME, f"a rate of {sr!r}", "give sr, the samples in a second") from e
+    if not _LOWEST_RATE <= own_sr <= _HIGHEST_RATE:
+        raise AudioError(NAME, f"a rate of {sr} hertz", "give sr, the samples in a second")
+    return own_sr
+
+
 def _channels(y: ArrayLike) -> NDArray[Any]:
     """As (n_channels, n_samples), not yet scaled."""
+    if np.ma.is_masked(y):
+        raise AudioError(NAME, "some are masked", "fill them: y.filled(0)")
     found = np.asarray(y)
     if found.dtype.kind not in "iuf":
         raise AudioError(NAME, f"of type {found.dtype}", "give floats or whole numbers")

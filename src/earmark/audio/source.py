@@ -320,6 +320,8 @@ def open_regular(path: str) -> io.FileIO:
         # If a pipe takes its place just now, this still does not wait for a writer.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         return io.FileIO(os.open(path, flags), "rb")
+    except ValueError as e:
+        raise AudioError(path, "no path: it holds a zero byte") from e
     except OSError as e:
         reason = _OPEN_REASONS.get(e.errno or 0, f"cannot be opened: {e.strerror}")
         raise AudioError(path, reason) from e

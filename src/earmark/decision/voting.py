@@ -46,7 +46,8 @@ def adjusted(config: VoteConfig, **wished: Any) -> VoteConfig:
             f"there is no vote {given['mode']!r}", f"choose {', '.join(get_args(VoteMode))}"
         )
     for name, value in given.items():
-        if name != "mode" and not 0 <= value <= 1:
+        is_number = isinstance(value, (int, float)) and 0 <= value <= 1
+        if name != "mode" and not is_number:
             raise ConfigError(f"{name} is {value!r}, but should be a number from 0 to 1")
     changed = dataclasses.replace(config, **given)
     check(changed)

@@ -35,6 +35,8 @@ class ApplyReport:
         Path and reason of files left as they were.
     interrupted : bool
         Ctrl-C came before the last file.
+    journal : str
+        File that the run is recorded in.
     """
 
     run_id: int
@@ -42,6 +44,7 @@ class ApplyReport:
     n_already: int
     skipped: tuple[tuple[str, str], ...]
     interrupted: bool = False
+    journal: str = ""
 
 
 def apply_changes(
@@ -78,7 +81,7 @@ def apply_changes(
     except LibraryError as e:
         yield from tally.stopped(e, journal, "written", "takes them back")
     yield from _refresh(lambda: nullcontext(catalogue), tally.written)
-    return replace(tally.report(), n_written=n_written)
+    return replace(tally.report(), n_written=n_written, journal=str(journal.path))
 
 
 def settled(change: Change, shown: str) -> Note:
