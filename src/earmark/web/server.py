@@ -44,7 +44,7 @@ def serve(settings: WebSettings, on_start: Callable[[str], object]) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     app = create_app(settings)
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
         http=_protocol(settings.bounds.headers_s),
@@ -69,13 +69,14 @@ def serve(settings: WebSettings, on_start: Callable[[str], object]) -> None:
         raise ConfigError("the server could not start", "see above")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that a port in use is told as our own error."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Only where the protocol is named does asyncio send answers without delay.
+        listener = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
         if sys.platform == "win32":  # where the other option lets two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
