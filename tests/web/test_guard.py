@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.routing import Route
 
 from earmark.errors import ConfigError
+from earmark.models import bundle
+from earmark.models.catalog import shipped_model
+from earmark.web.app import create_app
 from earmark.web.auth import COOKIE, LIFETIME_S, Auth
-from earmark.web.settings import choose_token, is_loopback
+from earmark.web.settings import WebSettings, choose_token, is_loopback
 from tests.web.servers import Server, serving
 
 TOKEN = "a-token-of-more-than-sixteen"
@@ -49,6 +59,8 @@ def test_two_names_at_once_are_refused(server: Server) -> None:
         {"Origin": "null"},
         {"Origin": "http://localhost"},  # another port is another site
         {"Origin": "file://"},
+        {"Origin": "http://["},  # no address
+        {"Origin": "http://[::1"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -78,15 +90,77 @@ def test_our_own_page_may(server: Server) -> None:
     assert answer.status_code == 200
 
 
+def protected(headers: Mapping[str, str]) -> bool:
+    """Whether an answer says all that a browser should know; names in lower case."""
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    return "unsafe" not in headers["content-security-policy"]
+
+
 def test_every_answer_forbids_what_it_can(server: Server) -> None:
     for path in ("/health", "/none", "/docs"):
-        headers = server.client.get(path).headers
-        assert headers["x-content-type-options"] == "nosniff"
-        assert headers["x-frame-options"] == "DENY"
-        assert headers["referrer-policy"] == "no-referrer"
-        assert headers["cross-origin-resource-policy"] == "same-origin"
-        assert "default-src 'none'" in headers["content-security-policy"]
-        assert "unsafe" not in headers["content-security-policy"]
+        assert protected(server.client.get(path).headers)
+
+
+def test_so_do_answers_to_what_is_no_request(server: Server) -> None:
+    answer = server.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\nno header\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert protected(dict(_header(line) for line in head.decode().splitlines()[1:]))
+    assert json.loads(body)["error"]["code"] == "bad_request"
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name.lower(), value
+
+
+@pytest.mark.parametrize("where", ["in a route", "before all routes"])
+def test_so_do_mistakes_of_the_server(tmp_path: Path, where: str) -> None:
+    model = bundle.load(shipped_model())
+    app = create_app(WebSettings(tmp_path, model, model.meta.vote))
+
+    def wrong(_: Any) -> Response:
+        raise RuntimeError("a fault of ours")
+
+    if where == "in a route":
+        app.router.routes.insert(0, Route("/wrong", wrong))
+    else:
+        app.add_middleware(lambda _: wrong)  # type: ignore[arg-type,return-value]
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get("/wrong")
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "failed")
+    assert "fault of ours" not in answer.text
+    assert protected(answer.headers)
+
+
+def test_names_that_no_file_can_have(server: Server) -> None:
+    root = f"http://{server.host}:{server.port}"
+    name = "x" * 256
+    file_id = base64.urlsafe_b64encode(f"{name}.mp3".encode()).decode().rstrip("=")
+    index = httpx.get(root + "/library", trust_env=False).status_code
+    for path, status in (
+        (f"/{name}", index),
+        (f"/{name}.js", 404),
+        (f"/assets/{name}.css", 404),
+        ("/" + "y/" * 5000, index),
+        (f"/api/v1/libraries/{name}", 422),
+        (f"/api/v1/libraries/my-music/files/{file_id}/audio", 404),
+    ):
+        answer = httpx.get(root + path, trust_env=False)
+        assert answer.status_code == status, path[:30]
+        assert answer.headers["x-frame-options"] == "DENY"
+    sent = server.client.post("/libraries/my-music/classify", json={"paths": [f"{name}.mp3"]})
+    assert sent.status_code == 422
+    assert sent.json()["results"][0]["error"]["code"] == "not_found"
 
 
 def test_the_page_allows_nothing_inline(server: Server) -> None:

@@ -20,6 +20,7 @@ from earmark.errors import (
     LibraryError,
     MissingExtraError,
 )
+from earmark.web.protection import BARE
 from earmark.web.schemas.common import Fault, Refusal
 
 if TYPE_CHECKING:
@@ -132,4 +133,5 @@ def install(app: FastAPI) -> None:
     def bug(_: Request, __: Exception) -> JSONResponse:
         # The server logs it with its traceback; nothing of that is for strangers.
         fault = Fault(code="failed", message="the server has made a mistake", hint="see its log")
-        return answer(500, fault, {"Cache-Control": "no-store"})
+        # This comes from outside of all that would add the headers.
+        return answer(500, fault, dict(BARE))

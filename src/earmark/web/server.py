@@ -16,6 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from earmark.errors import ConfigError
 from earmark.web.app import create_app
+from earmark.web.faults import answer
+from earmark.web.protection import BARE
+from earmark.web.schemas.common import Fault
 from earmark.web.services import Services, claimed
 from earmark.web.settings import WebSettings
 
@@ -147,6 +150,18 @@ def _protocol(headers_s: float) -> type[H11Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._cancel()
             super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            """As uvicorn does, in the shape and with the headers of all other refusals."""
+            refusal = answer(400, Fault(code="bad_request", message=msg, hint=""), dict(BARE))
+            head = [*refusal.raw_headers, (b"connection", b"close")]
+            for event in (
+                h11.Response(status_code=400, headers=head, reason=b"Bad Request"),
+                h11.Data(data=bytes(refusal.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+            self.transport.close()
 
         def _cancel(self) -> None:
             if self._deadline is not None:
