@@ -20,6 +20,8 @@ from earmark.models import bundle
 from earmark.models.catalog import shipped_model
 from earmark.web.app import create_app
 from earmark.web.auth import COOKIE, LIFETIME_S, Auth
+from earmark.web.brake import Brake
+from earmark.web.faults import Refused
 from earmark.web.settings import WebSettings, choose_token, is_loopback
 from tests.web.servers import Server, serving
 
@@ -225,15 +227,114 @@ def test_cookies_end_and_cannot_be_made_up() -> None:
     auth = Auth(TOKEN)
 
     def signed_in(cookie: str, by: Auth = auth) -> bool:
-        return by.is_signed_in(Headers({"cookie": f"a=b; {COOKIE}={cookie}"}))
+        headers = Headers({"cookie": f"a=b; {COOKIE}={cookie}"})
+        return by.is_signed_in({"type": "http", "headers": headers.raw})
 
     cookie = auth.new_cookie()
     assert signed_in(cookie)
     assert not signed_in(cookie, Auth(TOKEN + "x"))
     assert not signed_in(auth.new_cookie(now=-LIFETIME_S))
-    ends, _, signature = cookie.partition(".")
-    for wrong in (f"{int(ends) + 1}.{signature}", f"{ends}.", f".{signature}", "", ".", "x.y"):
+    ends, session, signature = cookie.split(".")
+    for wrong in (
+        *(f"{int(ends) + 1}.{session}.{signature}", f"{ends}.{session}0.{signature}"),
+        *(f"{ends}.{session}.", f"{ends}.{signature}", f".{signature}", "", ".", "..", "x.y.z"),
+    ):
         assert not signed_in(wrong)
+    # Who guesses the token has no way to try it by a cookie of his own.
+    assert not signed_in(Auth(TOKEN).new_cookie())
+
+
+def test_signing_out_ends_the_session_for_good(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN) as server:
+        first, second = (sign_in(server) for _ in range(2))
+        assert [status(server, cookie) for cookie in (first, second)] == [200, 200]
+        gone = server.client.delete("/session", headers={"Cookie": f"{COOKIE}={first}"})
+        assert gone.status_code == 204
+        assert [status(server, cookie) for cookie in (first, second)] == [401, 200]
+    # Neither is forgotten with a restart.
+    with serving(tmp_path, token=TOKEN) as server:
+        assert [status(server, cookie) for cookie in (first, second)] == [401, 200]
+    with serving(tmp_path, token=TOKEN + "x") as server:
+        assert [status(server, cookie) for cookie in (first, second)] == [401, 401]
+
+
+def sign_in(server: Server) -> str:
+    """The cookie that the token is good for."""
+    assert server.client.post("/session", json={"token": TOKEN}).status_code == 204
+    cookie = str(server.client.cookies[COOKIE])
+    server.client.cookies.clear()
+    return cookie
+
+
+def status(server: Server, cookie: str) -> int:
+    return server.client.get("/info", headers={"Cookie": f"{COOKIE}={cookie}"}).status_code
+
+
+def test_guessing_gets_slower_and_does_not_shut_others_out(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN) as server:
+        cookie = sign_in(server)
+
+        def ask(path: str, token: str, address: str) -> httpx.Response:
+            headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
+            return server.client.get(path, headers=headers)
+
+        # A proxy on this machine says from where they come.
+        statuses = [ask("/info", f"guess-{i}", "203.0.113.5").status_code for i in range(8)]
+        assert statuses == [401] * 5 + [429] * 3
+        refused = ask("/info", TOKEN, "203.0.113.5")  # a right one is no longer told from others
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_tries")
+        assert int(refused.headers["retry-after"]) > 0
+        assert ask("/health", TOKEN, "203.0.113.5").status_code == 429
+        session = server.client.post(
+            "/session", json={"token": TOKEN}, headers={"X-Forwarded-For": "203.0.113.5"}
+        )
+        assert session.status_code == 429
+        # Who is signed in there stays so; other addresses, and this machine, come in.
+        held = {"Cookie": f"{COOKIE}={cookie}", "X-Forwarded-For": "203.0.113.5"}
+        assert server.client.get("/info", headers=held).status_code == 200
+        assert ask("/info", TOKEN, "203.0.113.6").status_code == 200
+        for _ in range(10):
+            bearer = {"Authorization": "Bearer wrong"}
+            assert server.client.get("/info", headers=bearer).status_code == 401
+        good = {"Authorization": f"Bearer {TOKEN}"}
+        assert server.client.get("/info", headers=good).status_code == 200
+
+
+def test_the_brake_grows_lets_go_and_stays_small() -> None:
+    now = [0.0]
+    brake = Brake(lambda: now[0])
+
+    def wait_s(address: str) -> float:
+        """Until the next try is let through."""
+        started = now[0]
+        while True:
+            try:
+                brake.check(address)
+            except Refused:
+                now[0] += 0.5
+            else:
+                return now[0] - started
+
+    waits = []
+    for _ in range(14):
+        brake.note_wrong("203.0.113.5")
+        waits.append(wait_s("203.0.113.5"))
+    assert waits == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    now[0] += 1000
+    brake.note_wrong("203.0.113.5")
+    assert wait_s("203.0.113.5") == 0
+    # One network of IPv6 is one guesser; this machine is none, however it is written.
+    for i in range(6):
+        brake.note_wrong(f"2001:db8::{i}")
+    assert wait_s("2001:db8::ffff") > 0
+    assert wait_s("2001:db8:0:1::1") == 0
+    for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
+        for _ in range(20):
+            brake.note_wrong(address)
+        assert wait_s(address) == 0
+    for i in range(30_000):
+        brake.note_wrong(f"10.0.{i // 250}.{i % 250}")
+    assert brake.n_remembered <= 10_000
 
 
 def test_beyond_this_machine_there_is_always_a_token() -> None:

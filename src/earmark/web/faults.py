@@ -38,6 +38,7 @@ CODES = {
     415: "unsupported_media_type",
     421: "wrong_host",
     422: "invalid",
+    429: "too_many_tries",
     503: "busy",
 }
 

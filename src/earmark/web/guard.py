@@ -74,7 +74,7 @@ class Guard:
             )
         if scope["path"].startswith(_API):
             self._check_origin(scope["method"], headers, hosts[0])
-            if scope["path"] not in _OPEN and not self._auth.is_signed_in(headers):
+            if scope["path"] not in _OPEN and not self._auth.is_signed_in(scope):
                 raise Refused(
                     401,
                     "a token is needed",
