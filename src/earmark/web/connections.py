@@ -3,7 +3,8 @@
 A connection is quiet while no whole request has come on it: it is new, or kept after an answer, or
 its headers trickle. Of those there are bounds, for each address and in all, and the one that has
 been quiet longest makes room. Whoever means it sends all headers at once, so that nobody is shut
-out by many who do not, even where all come from one address, as behind a proxy or a router.
+out by many who do not, even where all come from one address, as behind a proxy or a router. New
+ones and kept ones are counted by themselves: many new ones do not end those that a proxy keeps.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from earmark.web.settings import Bounds, is_loopback
 
 
 class _Quiet:
-    """The connections that are quiet, the longest first."""
+    """Connections that are quiet, the longest first."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -57,30 +58,33 @@ class Impatient(H11Protocol):
     """Hangs up where a request's headers do not come, which uvicorn would wait for."""
 
     bounds: Bounds
-    quiet: _Quiet
+    new: _Quiet
+    kept: _Quiet
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect()
-        self.quiet.add(self)
+        self.new.add(self)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._is_answering():
             self._cancel()
-            self.quiet.discard(self)
+            self.new.discard(self)
+            self.kept.discard(self)
         elif self._deadline is None:
             self._expect()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self._is_answering() and not self.transport.is_closing():
-            self.quiet.add(self)
+            self.kept.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
-        self.quiet.discard(self)
+        self.new.discard(self)
+        self.kept.discard(self)
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -114,7 +118,8 @@ class Impatient(H11Protocol):
 
 def protocol(bounds: Bounds) -> type[Impatient]:
     """What speaks HTTP on the connections of one server."""
-    return type("Bounded", (Impatient,), {"bounds": bounds, "quiet": _Quiet(bounds)})
+    own = {"bounds": bounds, "new": _Quiet(bounds), "kept": _Quiet(bounds)}
+    return type("Bounded", (Impatient,), own)
 
 
 class Places:

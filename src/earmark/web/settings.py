@@ -48,8 +48,8 @@ class Bounds:
     n_events : int
         Streams of events at a time.
     n_quiet, n_quiet_of_one : int
-        Connections on which no whole request has come yet, in all and of one address; beyond, the
-        one that has waited longest is ended.
+        Connections on which no request has come yet, in all and of one address; as many again that
+        are kept after an answer. Beyond, the one that has been quiet longest is ended.
     n_requests, n_requests_of_one : int
         Requests at a time, in all and of one address that is not this machine's own; further ones
         are told to come back.
@@ -70,8 +70,8 @@ class Bounds:
     time_limit_s: float = 30.0
     memory_bytes: int = 1024 * _MIB
     n_events: int = 50
-    n_quiet: int = 300
-    n_quiet_of_one: int = 100
+    n_quiet: int = 200
+    n_quiet_of_one: int = 50
     n_requests: int = 400
     n_requests_of_one: int = 200
 
