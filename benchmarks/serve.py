@@ -3,6 +3,9 @@
 Both listen to the same clips with the same number of workers, one after the other, and again, so
 that a machine that gets busier or hotter is fair to both. Clients run in a process of their own
 and on the same cores; what they cost is on the server's account.
+
+Before that, one client asks for little, again and again on one connection, which tells what a
+request costs by itself.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from tests.audiofiles import synth, write
 from earmark.config import usable_cores
 
 N_CLIENTS = 50
+N_SMALL = 500
 N_CLIPS = 40
 CLIP_S = 30.0
 TARGET = 0.8
@@ -134,6 +138,23 @@ async def drive(port: int, bodies: list[bytes], n_requests: int, n_clients: int)
     return Load(latencies, errors, n_requests / (time.perf_counter() - started))
 
 
+async def ask_for_little(port: int) -> list[float]:
+    """Seconds of each of many small requests, one after the other on a connection that is kept."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    latencies = []
+    for _ in range(N_SMALL):
+        started = time.perf_counter()
+        writer.write(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        assert head.startswith(b"HTTP/1.1 200"), head
+        assert length, head
+        await reader.readexactly(int(length[1]))
+        latencies.append(time.perf_counter() - started)
+    writer.close()
+    return latencies
+
+
 _HEAD = (
     b"POST /api/v1/classify HTTP/1.1\r\nHost: localhost\r\n"
     b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n"
@@ -170,6 +191,11 @@ def measure(folder: Path, n_workers: int, n_requests: int, n_rounds: int) -> Non
     server = Running(n_workers, folder / "home")
     try:
         asyncio.run(drive(server.port, bodies, 2 * n_workers, n_workers))  # workers are awake
+        small = statistics.quantiles(asyncio.run(ask_for_little(server.port)), n=100)
+        print(
+            f"{N_SMALL} small requests on one connection:"
+            f" p50 {small[49] * 1000:.1f} ms, p99 {small[98] * 1000:.1f} ms"
+        )
         rates, ratios, latencies, n_errors, rss = [], [], [], 0, [server.rss_bytes()]
         for number in range(1, n_rounds + 1):
             by_cli = by_command_line(paths, n_requests, n_workers, folder / "home-cli")

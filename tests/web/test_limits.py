@@ -105,6 +105,24 @@ def test_too_many_files(strict: Server) -> None:
     assert error(send(strict, *[b"x"] * 4)) == (413, "too_large")
 
 
+def test_too_many_parts_are_refused_early(strict: Server) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
+    for parts in (part * 50, b"--x\r\nA: b\r\n\r\n\r\n" * 50):  # a form may have other fields
+        answer = form(strict, parts + b"--x--\r\n")
+        assert error(answer) == (422, "invalid")
+    for parts in (part * 1000, b"--x\r\n\r\n\r\n" * (4 * MIB)):
+        started = time.monotonic()
+        answer = form(strict, parts + b"--x--\r\n")
+        assert error(answer) == (413, "too_large")
+        assert "parts" in answer.json()["error"]["message"]
+        assert time.monotonic() - started < 5
+
+
+def form(server: Server, body: bytes) -> httpx.Response:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    return server.client.post("/classify", content=body, headers=headers)
+
+
 def test_json_that_is_too_large(strict: Server) -> None:
     answer = strict.client.post("/jobs", content=b'{"kind": "' + b"x" * 2 * MIB + b'"}')
     assert error(answer) == (413, "too_large")
@@ -163,6 +181,8 @@ def test_a_picture_of_a_long_track_is_cut(strict: Server, tmp_path: Path) -> Non
         ),
         ("multipart/form-data; boundary=x", b"--x\r\n" + b"A: b\r\n" * 9999, 400),
         ("multipart/form-data; boundary=x", b"--x\r\nA: " + b"b" * 99999, 400),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"A: b\r\n" * 30 + b"\r\n--x--", 400),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + (b"A: " + b"b" * 3000 + b"\r\n") * 7, 400),
     ],
 )
 def test_what_is_no_form(strict: Server, kind: str, body: bytes, status: int) -> None:

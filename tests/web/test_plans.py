@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +114,32 @@ def test_review_apply_undo(server: Server, plan_id: int, music: Path) -> None:
     assert client.post(f"/journal/runs/{run['run_id']}/undo").status_code == 409
     assert client.post("/journal/runs/99/undo").status_code == 404
     assert client.get(f"/plans/{plan_id}").json()["counts"]["written"] == 0
+
+
+def test_a_new_store_is_not_taken_for_the_old_one(music: Path, tmp_path: Path) -> None:
+    # The journal outlives the page's store, in which plans are then counted from one again.
+    songs = Path(shutil.copytree(music, tmp_path / "songs"))
+    before = {path: path.read_bytes() for path in songs.rglob("0*")}
+    wanted = {"kind": "plan", "library_id": "songs", "mode": "overwrite", "min_confidence": 0}
+    for earlier_note in (None, f"{songs} (plan 1)"):  # the second is how 0.1.0 has put it
+        if earlier_note:
+            with closing(sqlite3.connect(tmp_path / "home/journal.sqlite")) as db, db:
+                db.execute("UPDATE runs SET note = ?", (earlier_note,))
+        with serving(tmp_path / "home", libraries=[str(songs)], allow_write=True) as server:
+            plan_id = server.job(wanted)["result"]["plan_id"]
+            assert plan_id == 1
+            server.client.post(f"/plans/{plan_id}/choose", json={"choice": "accepted"})
+            due = server.client.get(f"/plans/{plan_id}").json()["counts"]["accepted"]
+            assert due > 0
+            result = server.job({}, f"/plans/{plan_id}/apply")["result"]
+            assert (result["n_written"], result["n_already"]) == (due, 0)
+            assert server.client.get(f"/plans/{plan_id}").json()["counts"]["written"] == due
+            (run, *_) = server.client.get("/journal/runs").json()["runs"]
+            # Given back behind the journal's back, as from a backup.
+            for path, data in before.items():
+                path.write_bytes(data)
+        shutil.rmtree(tmp_path / "home" / "web")
+    assert "(plan 1 of " in run["note"]
 
 
 def test_choosing_many(server: Server) -> None:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from earmark.version import __version__
 from earmark.web import faults
+from earmark.web.connections import Places
 from earmark.web.guard import Guard
 from earmark.web.limits import BodyLimits, Lingering
 from earmark.web.metrics import Measured
@@ -57,4 +58,5 @@ def create_app(settings: WebSettings) -> FastAPI:
     app.add_middleware(Guard, settings=settings, auth=services.auth)
     app.add_middleware(Lingering)
     app.add_middleware(Measured, metrics=services.metrics)
+    app.add_middleware(Places, bounds=settings.bounds)
     return app

@@ -1,4 +1,4 @@
-"""What is computed from a file once and shown often: overview, spectrogram, preview.
+"""What is taken from a file once and shown often: overview, spectrogram, preview, cover.
 
 Each lies in a folder: an upload's own, which goes with it, or, for a library's file as it is now
 (path, size, time of change), one of the cache. The cache is kept within bounds by dropping what
@@ -53,6 +53,16 @@ class Cache:
 
         async def make() -> None:
             await self._workers.write_preview(path, target)
+
+        await self._once(target, make)
+        return target
+
+    async def cover(self, path: str, folder: Path) -> Path:
+        """An empty file where there is no picture, or one that is too large."""
+        target = folder / "cover"
+
+        async def make() -> None:
+            await self._workers.write_cover(path, target)
 
         await self._once(target, make)
         return target

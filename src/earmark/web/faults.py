@@ -20,6 +20,7 @@ from earmark.errors import (
     LibraryError,
     MissingExtraError,
 )
+from earmark.web.protection import BARE
 from earmark.web.schemas.common import Fault, Refusal
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ CODES = {
     415: "unsupported_media_type",
     421: "wrong_host",
     422: "invalid",
+    429: "too_many_tries",
     503: "busy",
 }
 
@@ -132,4 +134,5 @@ def install(app: FastAPI) -> None:
     def bug(_: Request, __: Exception) -> JSONResponse:
         # The server logs it with its traceback; nothing of that is for strangers.
         fault = Fault(code="failed", message="the server has made a mistake", hint="see its log")
-        return answer(500, fault, {"Cache-Control": "no-store"})
+        # This comes from outside of all that would add the headers.
+        return answer(500, fault, dict(BARE))

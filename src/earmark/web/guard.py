@@ -13,7 +13,6 @@ Token
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,24 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from earmark.web.auth import Auth
 from earmark.web.faults import Refused, answer
+from earmark.web.protection import HEADERS, NO_CONTENT_POLICY
 from earmark.web.settings import WebSettings, is_loopback
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _API = "/api/"
 _OPEN = frozenset({"/api/v1/health", "/api/v1/session"})
-
-HEADERS: Mapping[str, str] = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
-}
-"""Sent with every answer."""
-
-NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
-"""For whatever is no page: should it be taken for one, nothing in it runs."""
 
 
 class Guard:
@@ -87,7 +74,7 @@ class Guard:
             )
         if scope["path"].startswith(_API):
             self._check_origin(scope["method"], headers, hosts[0])
-            if scope["path"] not in _OPEN and not self._auth.is_signed_in(headers):
+            if scope["path"] not in _OPEN and not self._auth.is_signed_in(scope):
                 raise Refused(
                     401,
                     "a token is needed",
@@ -118,28 +105,12 @@ class Guard:
         if method in _SAFE:
             return
         for origin in headers.getlist("origin"):
-            parts = urlsplit(origin)
+            try:
+                parts = urlsplit(origin)
+            except ValueError as e:  # no address at all
+                raise _foreign() from e
             if parts.scheme not in ("http", "https") or parts.netloc.lower() != host.lower():
                 raise _foreign()
-
-
-def page_policy() -> str:
-    """Content security policy of the page: nothing from elsewhere, no inline script or style."""
-    parts = {
-        "default-src": "'none'",
-        "script-src": "'self'",
-        "style-src": "'self'",
-        "img-src": "'self' blob: data:",
-        "media-src": "'self' blob:",
-        "connect-src": "'self'",
-        "font-src": "'self'",
-        "worker-src": "'self'",
-        "manifest-src": "'self'",
-        "base-uri": "'none'",
-        "form-action": "'self'",
-        "frame-ancestors": "'none'",
-    }
-    return "; ".join(f"{name} {value}" for name, value in parts.items())
 
 
 def _foreign() -> Refused:

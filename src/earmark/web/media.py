@@ -1,4 +1,4 @@
-"""What a browser needs to play and show a track: overview, spectrogram, preview.
+"""What a browser needs to play and show a track: overview, spectrogram, preview, cover.
 
 Overview
     A whole track at a glance: its spectrogram and its loudness, narrow enough for a screen.
@@ -6,6 +6,8 @@ Spectrogram
     PNG in few bytes and without an imaging library: rows of indices, and a palette.
 Preview
     The sound in a form that every browser plays.
+Cover
+    The picture that comes with the sound, where it is not too large for a page.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.audio import mono_chunks
+from earmark.audio import cover, mono_chunks
 from earmark.features.mel import axis, log_mel
 from earmark.types import FeatureConfig, FloatArray
 
@@ -38,6 +40,9 @@ _MAGMA = (
     *((0, 0, 4), (28, 16, 68), (79, 18, 123), (129, 37, 129), (181, 54, 122)),
     *((229, 80, 100), (251, 135, 97), (254, 194, 135), (252, 253, 191)),
 )
+
+LARGEST_COVER = 20 << 20
+"""In bytes; larger pictures are passed over."""
 
 _PREVIEW_SR = 48_000
 _PREVIEW_BIT_RATE = 96_000
@@ -211,3 +216,25 @@ def write_preview(path: str | os.PathLike[str], target: Path, max_s: float) -> N
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+# --- cover ---------------------------------------------------------------------------------------
+
+
+def write_cover(path: str | os.PathLike[str], target: Path) -> None:
+    """Write the picture in a file, nothing where there is none or one that is too large.
+
+    It goes to the disk, not to who asks: several at a time would not fit in the server's memory.
+    `target` is there only when it is whole.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read, or holds no audio.
+    OSError
+        `target` cannot be written.
+    """
+    data = cover(path)
+    part = target.with_name(f".{target.name}.part")
+    part.write_bytes(data if len(data) <= LARGEST_COVER else b"")
+    part.replace(target)

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from earmark import jsontext
@@ -255,9 +256,22 @@ def item(store: Store, plan_id: int, item_id: int) -> ItemRow:
 # --- writing ------------------------------------------------------------------------------------
 
 
-def note(root: str, plan_id: int) -> str:
-    """What the journal is told of a run, and by which it is found again."""
-    return f"{readable(root)} (plan {plan_id})"
+def note(plan: PlanRow) -> str:
+    """What the journal is told of a run, and by which it is found again.
+
+    The journal outlives the store, and another store counts its plans from one again; the time
+    at which a plan was made tells them apart.
+    """
+    made = datetime.fromtimestamp(plan.created_at, UTC).isoformat(" ", "microseconds")
+    return f"{readable(plan.root)} (plan {plan.plan_id} of {made.removesuffix('+00:00')} UTC)"
+
+
+def _has_written(plan: PlanRow, run: Run) -> bool:
+    """Whether a run wrote that plan. Version 0.1.0 has noted no more than the plan's number."""
+    if run.note == note(plan):
+        return True
+    old_note = f"{readable(plan.root)} (plan {plan.plan_id})"
+    return run.note == old_note and run.started >= plan.created_at
 
 
 def accepted_changes(store: Store, plan_id: int) -> list[TagChange]:
@@ -270,22 +284,22 @@ def accepted_changes(store: Store, plan_id: int) -> list[TagChange]:
     return [TagChange(i.path, "genre", i.before, i.after, i.size, i.mtime_ns) for i in items]
 
 
-def mark_written(store: Store, plan_id: int, journal: Journal, run_note: str) -> int:
+def mark_written(store: Store, plan: PlanRow, journal: Journal) -> int:
     """Take over from the journal which files were written; how many are by now."""
     done: dict[str, tuple[str, ...]] = {}
     for run in reversed(journal.runs()):
-        if run.note == run_note:
+        if _has_written(plan, run):
             for change in journal.changes(run.run_id):
                 done.pop(change.path, None)
                 if change.state is ChangeState.DONE:
                     done[change.path] = change.after
     sql = f"SELECT {_ITEM} FROM plan_items WHERE plan_id = ? AND choice = 'accepted'"
-    rows = [_item(row) for row in store.query(sql, plan_id)]
+    rows = [_item(row) for row in store.query(sql, plan.plan_id)]
     written = [r for r in rows if done.get(os.path.realpath(r.item.path)) == r.item.after]
     with store.transaction():
         store.add_rows(
             "UPDATE plan_items SET written = 1 WHERE plan_id = ? AND item_id = ?",
-            [(plan_id, row.item_id) for row in written],
+            [(plan.plan_id, row.item_id) for row in written],
         )
     return len(written)
 
@@ -295,7 +309,7 @@ def mark_undone(store: Store, journal: Journal, run: Run) -> None:
     undone = {c.path for c in journal.changes(run.run_id) if c.state is ChangeState.UNDONE}
     for row in store.query(f"SELECT {_PLAN} FROM plans"):
         plan = _plan(row)
-        if note(plan.root, plan.plan_id) == run.note:
+        if _has_written(plan, run):
             with store.transaction():
                 for found in _written(store, plan.plan_id):
                     if os.path.realpath(found.item.path) in undone:

@@ -10,19 +10,17 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from earmark.errors import ConfigError
 from earmark.web.app import create_app
+from earmark.web.connections import protocol
 from earmark.web.services import Services, claimed
 from earmark.web.settings import WebSettings
 
 _GRACE_S = 30
 _KEEP_ALIVE_S = 20
 _BACKLOG = 512
-_MOST_CONNECTIONS = 500
 _MOST_HEADER_BYTES = 32 << 10
 
 
@@ -44,17 +42,16 @@ def serve(settings: WebSettings, on_start: Callable[[str], object]) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     app = create_app(settings)
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
-        http=_protocol(settings.bounds.headers_s),
+        http=protocol(settings.bounds),
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="on",
         backlog=_BACKLOG,
-        limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
@@ -69,13 +66,14 @@ def serve(settings: WebSettings, on_start: Callable[[str], object]) -> None:
         raise ConfigError("the server could not start", "see above")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that a port in use is told as our own error."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Only where the protocol is named does asyncio send answers without delay.
+        listener = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
         if sys.platform == "win32":  # where the other option lets two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
@@ -123,38 +121,3 @@ class _Server(uvicorn.Server):
         # Ctrl-C does not wait for answers; jobs are still queued again.
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
-
-
-def _protocol(headers_s: float) -> type[H11Protocol]:
-    class Impatient(H11Protocol):
-        """Hangs up where a request's headers do not come, which uvicorn would wait for."""
-
-        _deadline: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._deadline = self.loop.call_later(headers_s, self._give_up)
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            waiting = self.conn.their_state is h11.IDLE
-            if waiting and self._deadline is None:
-                self._deadline = self.loop.call_later(headers_s, self._give_up)
-            elif not waiting:
-                self._cancel()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._cancel()
-            super().connection_lost(exc)
-
-        def _cancel(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
-
-        def _give_up(self) -> None:
-            self._deadline = None
-            if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
-                self.transport.close()
-
-    return Impatient

@@ -62,6 +62,7 @@ class Services:
         self.uploads.start()
         self.workers.start()
         await self.jobs.stored(self.models.start)
+        await self.jobs.stored(self.auth.start)
         await self.jobs.start()
         try:
             yield

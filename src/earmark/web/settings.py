@@ -47,6 +47,12 @@ class Bounds:
         What decoding one file may take.
     n_events : int
         Streams of events at a time.
+    n_quiet, n_quiet_of_one : int
+        Connections on which no request has come yet, in all and of one address; as many again that
+        are kept after an answer. Beyond, the one that has been quiet longest is ended.
+    n_requests, n_requests_of_one : int
+        Requests at a time, in all and of one address that is not this machine's own; further ones
+        are told to come back.
     """
 
     max_files: int = 50
@@ -60,10 +66,14 @@ class Bounds:
     kept_s: float = 1800.0
     stall_s: float = 20.0
     min_bytes_a_s: float = 1024.0
-    headers_s: float = 15.0
+    headers_s: float = 5.0
     time_limit_s: float = 30.0
     memory_bytes: int = 1024 * _MIB
     n_events: int = 50
+    n_quiet: int = 200
+    n_quiet_of_one: int = 50
+    n_requests: int = 400
+    n_requests_of_one: int = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ from earmark.web.settings import Bounds
 
 FIELD = "files"
 _LONGEST_NAME = 255
+# Parts that are no files are passed over, and cost time all the same.
+_MOST_OTHER_PARTS = 100
+_MOST_HEADERS = 20
+_MOST_HEADER_BYTES = 16 << 10
 _SUFFIX = re.compile(r"\.[A-Za-z0-9+]{1,5}$")
 _SWEEP_S = 10.0
 
@@ -143,6 +147,7 @@ async def receive(request: Request, uploads: Uploads, bounds: Bounds) -> list[Up
         parser = MultipartParser(boundary, taker.callbacks(), max_size=math.inf)
         async for chunk in _chunks(request):
             parser.write(chunk)
+            await asyncio.sleep(0)  # others have their turn while a form is taken apart
         parser.finalize()
         taker.check_complete()
     except FormParserError as e:
@@ -173,7 +178,9 @@ class _Taker:
         self.files: list[Upload] = []
         self._uploads = uploads
         self._bounds = bounds
+        self._n_parts = 0
         self._headers: list[tuple[bytes, bytes]] = []
+        self._n_header_bytes = 0
         self._name = b""
         self._value = b""
         self._out: BinaryIO | None = None
@@ -205,17 +212,30 @@ class _Taker:
             self._uploads.remove(upload)
 
     def _begin(self) -> None:
+        self._n_parts += 1
+        if self._n_parts > self._bounds.max_files + _MOST_OTHER_PARTS:
+            raise Refused(413, "the form has too many parts", "send the files only", close=True)
         self._headers = []
+        self._n_header_bytes = 0
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._name += data[start:end]
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._value += data[start:end]
 
     def _header_end(self) -> None:
         self._headers.append((self._name.lower(), self._value))
+        if len(self._headers) > _MOST_HEADERS:
+            raise _long_headers()
         self._name = self._value = b""
+
+    def _count_header(self, n_bytes: int) -> None:
+        self._n_header_bytes += n_bytes
+        if self._n_header_bytes > _MOST_HEADER_BYTES:
+            raise _long_headers()
 
     def _headers_done(self) -> None:
         disposition = dict(self._headers).get(b"content-disposition", b"")
@@ -247,6 +267,10 @@ class _Taker:
 
     def _finish(self) -> None:
         self._complete = True
+
+
+def _long_headers() -> Refused:
+    return Refused(400, "a part of the form has too long a head", close=True)
 
 
 def _shown_name(raw: bytes) -> str:

@@ -15,13 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from earmark.audio import cover
 from earmark.errors import FileError
 from earmark.inference.serving import Served, serve_prediction, warm_up
 from earmark.models.bundle import Bundle
 from earmark.pool import FilePool
 from earmark.web.faults import Refused
-from earmark.web.media import TrackOverview, overview, write_preview
+from earmark.web.media import TrackOverview, overview, write_cover, write_preview
 from earmark.web.settings import WebSettings
 
 T = TypeVar("T")
@@ -78,9 +77,9 @@ class ServerWorkers:
         most = self._settings.bounds.max_overview_s
         await self._ask(partial(write_preview, target=target, max_s=most), path)
 
-    async def cover(self, path: Path | str) -> bytes:
-        """The picture in a file, empty where there is none; raises as `predict`."""
-        return await self._ask(cover, path)
+    async def write_cover(self, path: Path | str, target: Path) -> None:
+        """The picture in a file, an empty one where there is none; raises as `predict`."""
+        await self._ask(partial(write_cover, target=target), path)
 
     async def stop(self) -> None:
         """End the workers, whatever they are doing."""

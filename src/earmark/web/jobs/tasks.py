@@ -117,21 +117,24 @@ def _plan(store: Store, task: Task) -> Workflow[dict[str, Any]]:
 
 
 def _apply(store: Store, task: Task) -> Workflow[dict[str, Any]]:
-    plan_id = int(task.job.request["plan_id"])
-    note = plans.note(task.root.path, plan_id)
+    plan = plans.get(store, int(task.job.request["plan_id"]))
     with Journal(task.data_dir) as journal, task.open_catalogue() as catalogue:
         # A run that was cut off has written some of it.
         yield from _settle(journal, task)
-        before = plans.mark_written(store, plan_id, journal, note)
+        before = plans.mark_written(store, plan, journal)
         due = [
             change
-            for change in plans.accepted_changes(store, plan_id)
+            for change in plans.accepted_changes(store, plan.plan_id)
             if task.root.holds(change.path)
         ]
         report = yield from apply_changes(
-            due, journal, catalogue, note=note, keep_mtime=bool(task.job.request["keep_mtime"])
+            due,
+            journal,
+            catalogue,
+            note=plans.note(plan),
+            keep_mtime=bool(task.job.request["keep_mtime"]),
         )
-        plans.mark_written(store, plan_id, journal, note)
+        plans.mark_written(store, plan, journal)
     return _applied(task, report, before)
 
 

@@ -19,7 +19,9 @@ ModelId = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 def router(tag: str) -> APIRouter:
     """A router whose routes all may be refused in the one shape."""
-    return APIRouter(prefix=PREFIX, tags=[tag], responses=refusals(400, 401, 403, 421, 422, 503))
+    return APIRouter(
+        prefix=PREFIX, tags=[tag], responses=refusals(400, 401, 403, 421, 422, 429, 503)
+    )
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ from earmark.inference.prediction import remember_prediction
 from earmark.library import Catalogue, Summary
 from earmark.models.bundle import Bundle
 from earmark.web.faults import Refused, not_found
-from earmark.web.media import Palette
+from earmark.web.media import LARGEST_COVER, Palette
 from earmark.web.presenting import (
     answer_of,
     answering_model,
@@ -43,7 +44,6 @@ routes = router("libraries")
 
 _FILES = "/libraries/{library_id}/files/{file_id}"
 _COVER_NAMES = ("cover", "folder", "front", "album", "albumart")
-_LARGEST_COVER = 20 << 20
 _KINDS = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -163,24 +163,23 @@ async def spectrogram(
 
 @routes.get(
     f"{_FILES}/cover",
-    response_class=Response,
+    response_class=FileResponse,
     responses={200: {"content": {"image/*": {}}}, **refusals(404)},
 )
-async def cover(library_id: Name, file_id: FileId, services: ServicesDep) -> Response:
+async def cover(library_id: Name, file_id: FileId, services: ServicesDep) -> FileResponse:
     """The picture in a file, or else the one beside it."""
     root = services.roots[library_id]
     path = root.by_id(file_id)
-    try:
-        data = await services.workers.cover(path)
-    except FileError:  # damaged, and its folder may have a picture all the same
-        data = b""
-    kind = _image_type(data)
+    found: Path | None = None
+    with contextlib.suppress(FileError):  # damaged, and its folder may have a picture all the same
+        found = await services.cache.cover(path, services.cache.folder_of(path))
+    kind = await asyncio.to_thread(_image_type, found)
     if kind is None:
-        data = await asyncio.to_thread(_beside, root, path)
-        kind = _image_type(data)
-    if kind is None:
+        found = await asyncio.to_thread(_beside, root, path)
+        kind = await asyncio.to_thread(_image_type, found)
+    if found is None or kind is None:
         raise not_found("cover")
-    return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+    return FileResponse(found, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
 
 
 def media(root: Root, file_id: str, path: str) -> Media:
@@ -237,14 +236,18 @@ def _counts(counts: Counter[str]) -> list[GenreCount]:
     return [GenreCount(genre=genre, n=n) for genre, n in ranked]
 
 
-def _image_type(data: bytes) -> str | None:
+def _image_type(path: Path | None) -> str | None:
     """By what is inside, of the kinds that browsers draw and that carry no script."""
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        data = file.read(12)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), None)
 
 
-def _beside(root: Root, path: str) -> bytes:
+def _beside(root: Root, path: str) -> Path | None:
     """The album's cover, where it lies as a picture in the folder of its tracks."""
     folder = Path(path).parent
     found = {}
@@ -253,6 +256,6 @@ def _beside(root: Root, path: str) -> bytes:
         if is_picture and entry.stem.lower() in _COVER_NAMES:
             found[_COVER_NAMES.index(entry.stem.lower())] = entry
     for _, entry in sorted(found.items()):
-        if root.holds(str(entry)) and entry.is_file() and entry.stat().st_size <= _LARGEST_COVER:
-            return entry.read_bytes()
-    return b""
+        if root.holds(str(entry)) and entry.is_file() and entry.stat().st_size <= LARGEST_COVER:
+            return entry
+    return None

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from earmark.web.faults import Refused, not_found
-from earmark.web.guard import page_policy
+from earmark.web.protection import page_policy
 
 routes = APIRouter(include_in_schema=False)
 
@@ -51,8 +51,11 @@ def _file(path: str) -> Path | None:
     # A name with "..", an absolute one or a link leads out, and so is none of ours.
     if not path or "\0" in path or path == "index.html":
         return None
-    found = (STATIC / path).resolve()
-    return found if found.is_relative_to(STATIC.resolve()) and found.is_file() else None
+    try:
+        found = (STATIC / path).resolve()
+        return found if found.is_relative_to(STATIC.resolve()) and found.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def _index() -> Response:

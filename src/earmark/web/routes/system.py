@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import Request, Response
-from starlette.datastructures import Headers
 
 from earmark.library import AUDIO_EXTENSIONS
 from earmark.version import __version__
 from earmark.web import recipes
-from earmark.web.auth import COOKIE, LIFETIME_S
+from earmark.web.auth import COOKIE, LIFETIME_S, address_of
 from earmark.web.faults import Refused
 from earmark.web.metrics import CONTENT_TYPE
 from earmark.web.routes import refusals, router
@@ -31,7 +30,7 @@ def health(request: Request, response: Response, services: ServicesDep) -> Healt
         status="stopping" if services.stopping else "ok",
         version=__version__,
         token_required=services.auth.required,
-        signed_in=services.auth.is_signed_in(Headers(scope=request.scope)),
+        signed_in=services.auth.is_signed_in(request.scope),
     )
 
 
@@ -71,7 +70,7 @@ async def sign_in(
     """Exchange the token for a cookie, which streams and players in a browser can bring."""
     if not services.auth.required:
         return
-    if not services.auth.is_token(token.token):
+    if not services.auth.is_token(token.token, address_of(request.scope)):
         await asyncio.sleep(_WRONG_TOKEN_S)
         raise Refused(401, "that is not the token", "it was shown when the server started")
     response.set_cookie(
@@ -86,6 +85,8 @@ async def sign_in(
 
 
 @routes.delete("/session", status_code=204)
-def sign_out(response: Response) -> None:
-    """Forget the cookie."""
+async def sign_out(request: Request, response: Response, services: ServicesDep) -> None:
+    """Forget the cookie, which is no longer good for anybody."""
+    if services.auth.sign_out(request.scope):
+        await services.jobs.stored(services.auth.remember)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
