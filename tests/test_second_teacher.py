@@ -26,6 +26,7 @@ from tests.sessions import resources
 KINDS: dict[str, Kind] = {"Jazz": "tone", "Rock": "noise"}
 RECIPE = """
 kind = "distilled"
+seed = 4  # which measures by one track of each kind
 [distil]
 n_slices = 24
 clip = 2.0
@@ -34,8 +35,9 @@ teacher = "{}"
 n_excerpts = 2
 n_hidden = 16
 n_components = 5
-epochs = 2
+epochs = {}
 batch_size = 8
+dropout = 0.0
 """
 
 
@@ -71,9 +73,9 @@ def _at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARMARK_HOME", str(home))
 
 
-def trained(home: Path, music: Path, out: Path, teacher: str = "") -> Ran:
+def trained(home: Path, music: Path, out: Path, teacher: str = "", epochs: int = 60) -> Ran:
     recipe = out.with_suffix(".toml")
-    recipe.write_text(RECIPE.format(teacher or home / "bins"))
+    recipe.write_text(RECIPE.format(teacher or home / "bins", epochs))
     return earmark(
         *("train", music / "library", "-r", recipe, "--unlabelled", music / "more"),
         *("--out", out, "--workers", "1", "--no-fingerprints"),
@@ -159,7 +161,10 @@ def test_the_music_that_the_teacher_has_learned_from_is_the_backbones_too(
     teacher = bundles.write(like.path, meta, like.network.read_bytes())
     recipe = TrainingRecipe(
         distil=DistilConfig(clip=2.0),
-        imitation=ImitationConfig("x", n_excerpts=2, n_hidden=8, n_components=2, epochs=1),
+        imitation=ImitationConfig(
+            "x", n_excerpts=2, n_hidden=16, n_components=2, epochs=60, batch_size=8, dropout=0.0
+        ),
+        seed=4,
     )
     paths = sorted(map(str, (music / "more").iterdir()))
     with resources(tmp_path) as session:
@@ -179,6 +184,20 @@ def test_a_teacher_that_is_not_there_is_missed_before_anything_is_heard(
     assert "the second teacher mn04 is not here yet" in ran.err
     assert "earmark models add mn04" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_of_whom_next_to_nothing_is_learned_is_refused(
+    first: tuple[Path, Ran], home: Path, music: Path, tmp_path: Path
+) -> None:
+    learned = bundles.load(first[0].with_name("two-teachers-run") / "backbone").meta.training
+    assert learned["imitation"]["r2"] >= 0.1
+    made = sorted((home / "distilled").iterdir())
+    ran = trained(home, music, tmp_path / "out", epochs=1)
+    assert ran.code == 1
+    assert "of the variance of the second teacher's embedding is told, 10% is the least" in ran.err
+    assert "give more music, of more kinds, by --unlabelled" in ran.err
+    assert not (tmp_path / "out").exists()
+    assert sorted((home / "distilled").iterdir()) == made
 
 
 def test_slices_are_learned_beside_those_that_start_nearest(tmp_path: Path) -> None:

@@ -11,15 +11,16 @@ Paths are ``str`` as the operating system gives them, with undecodable bytes as 
 from __future__ import annotations
 
 import dataclasses
-import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark.errors import BundleError
+from earmark.values import Recipe, within
 
 FloatArray = NDArray[np.float32]
 LevelArray = NDArray[np.uint8 | np.uint16]
@@ -116,35 +117,6 @@ class Axis:
 # --- the recipe: what a bundle carries so that training and inference hear the same ------------
 
 
-class Recipe:
-    """Base of the recipe's parts: to and from plain dicts, strict about unknown keys."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(values) - known)
-        if unknown:
-            names = ", ".join(unknown)
-            raise BundleError(
-                f"{cls.__name__} has settings that this version does not know: {names}",
-                "upgrade earmark, or train the model again",
-            )
-        return cls(**values)
-
-
-def require_number(value: Any, what: str, low: float = -math.inf, high: float = math.inf) -> None:
-    """Refuse (`BundleError`) what is no finite number from `low` to `high`."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (is_number and math.isfinite(value) and low <= value <= high):
-        bounds = f" from {low:g} to {high:g}" if math.isfinite(high) else ""
-        raise BundleError(
-            f"{what} is {value!r}, which is no number{bounds}", "get or train the model again"
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class ExcerptConfig(Recipe):
     """Which seconds of a track are listened to.
@@ -154,9 +126,11 @@ class ExcerptConfig(Recipe):
     hardly longer than the excerpts together are taken whole, see `earmark.audio.excerpts`.
     """
 
-    n_excerpts: int = 5
-    excerpt_s: float = 3.0
-    margin: float = 0.1
+    called: ClassVar[str] = "the excerpts'"
+
+    n_excerpts: int = within(5, 1, 100_000)
+    excerpt_s: float = within(3.0, 0.001, 86_400)
+    margin: float = within(0.1, 0, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +142,20 @@ class FeatureConfig(Recipe):
     quantised to uint8 over that range.
     """
 
+    called: ClassVar[str] = "the features'"
+
     frontend: str = "mel"
-    sr: int = 22050
-    n_fft: int = 2048
-    hop_length: int = 512
-    n_mels: int = 128
-    fmin: float = 0.0
-    fmax: float = 11025.0
-    db_min: float = -60.0
-    db_max: float = 45.0
-    n_mfcc: int = 20
-    n_bins: int = 84
-    bins_per_octave: int = 12
+    sr: int = within(22050, 1, 1_000_000)
+    n_fft: int = within(2048, 1, 100_000)
+    hop_length: int = within(512, 1, 1_000_000)
+    n_mels: int = within(128, 1, 4096)
+    fmin: float = within(0.0, 0, 500_000)
+    fmax: float = within(11025.0, 0, 500_000)
+    db_min: float = within(-60.0, -1000, 1000)
+    db_max: float = within(45.0, -1000, 1000)
+    n_mfcc: int = within(20, 1, 4096)
+    n_bins: int = within(84, 1, 1000)
+    bins_per_octave: int = within(12, 1, 1000)
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -235,10 +211,12 @@ class SliceConfig(Recipe):
         Used by ``beat`` only.
     """
 
-    n_frames: int = 128
-    hop_frames: int = 128
+    called: ClassVar[str] = "the slices'"
+
+    n_frames: int = within(128, 1, 10_000_000)
+    hop_frames: int = within(128, 1, 10_000_000)
     kind: SliceKind = "fixed"
-    beats_per_bar: int = 4
+    beats_per_bar: int = within(4, 1, 64)
 
     def to_dict(self) -> dict[str, Any]:
         values = super(SliceConfig, self).to_dict()
@@ -261,16 +239,10 @@ class Stacker(Recipe):
     bias : tuple of float, length n_classes
     """
 
+    called: ClassVar[str] = "a number in the stacker's"
+
     weights: tuple[float, ...]
     bias: tuple[float, ...]
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parsed = {k: tuple(map(float, v)) for k, v in values.items()}
-        for name, numbers in parsed.items():
-            for number in numbers:
-                require_number(number, f"a number in the stacker's {name}")
-        return super(Stacker, cls).from_dict(parsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +270,13 @@ class VoteConfig(Recipe):
         learned. A bundle keeps it in a file of its own.
     """
 
+    called: ClassVar[str] = "the vote's"
+
     mode: VoteMode = "mean"
-    min_confidence: float = 0.0
-    min_agreement: float = 0.0
-    min_music: float = 0.5
-    slice_confidence: float = 0.5
+    min_confidence: float = within(0.0, 0, 1)
+    min_agreement: float = within(0.0, 0, 1)
+    min_music: float = within(0.5, 0, 1)
+    slice_confidence: float = within(0.5, 0, 1)
     stacker: Stacker | None = None
     network: bytes = field(default=b"", repr=False)
 
@@ -314,19 +288,12 @@ class VoteConfig(Recipe):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parsed = dict(values)
-        if isinstance(parsed.get("stacker"), Mapping):
-            parsed["stacker"] = Stacker.from_dict(parsed["stacker"])
-        if not isinstance(parsed.get("network", b""), bytes):
-            raise BundleError("the vote's network is no bytes", "get or train the model again")
-        config = super(VoteConfig, cls).from_dict(parsed)
+        config = super(VoteConfig, cls).from_dict(values)
         if config.mode not in get_args(VoteMode):
             raise BundleError(
-                f"slices cannot vote by {config.mode!r}",
+                f"slices cannot vote by {reprlib.repr(config.mode)}",
                 "upgrade earmark, or train the model again",
             )
-        for name in ("min_confidence", "min_agreement", "min_music", "slice_confidence"):
-            require_number(getattr(config, name), f"the vote's {name}", 0, 1)
         return config
 
 
@@ -356,16 +323,6 @@ class ListenConfig(Recipe):
         if self.level != "none":  # earlier versions do not know it
             values["level"] = self.level
         return values
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parts: dict[str, type[Recipe]] = {
-            "excerpts": ExcerptConfig,
-            "features": FeatureConfig,
-            "slices": SliceConfig,
-        }
-        known = {k: parts[k].from_dict(v) if k in parts else v for k, v in values.items()}
-        return super(ListenConfig, cls).from_dict(known)
 
 
 # --- what flows ---------------------------------------------------------------------------------

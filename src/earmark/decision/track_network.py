@@ -19,6 +19,8 @@ from earmark.types import FloatArray
 if TYPE_CHECKING:
     import onnxruntime as ort
 
+_FLOATS = "tensor(float)"
+
 
 def predict(network: bytes, proba: FloatArray) -> NDArray[np.float64]:
     """Probabilities (n_classes,) of a track whose slices have `proba` (n_slices, n_classes).
@@ -59,9 +61,12 @@ def _session(network: bytes, n_classes: int) -> ort.InferenceSession:
             "get or train the model again",
         ) from e
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    wanted = [("proba", [n_classes])], [("logits", [n_classes])]
-    found = [(i.name, i.shape[1:2]) for i in inputs], [(o.name, o.shape[1:2]) for o in outputs]
-    if found != wanted:
+    wanted = [("proba", 3, [n_classes])], [("logits", 2, [n_classes])]
+    found = tuple(
+        [(part.name, len(part.shape), part.shape[1:2]) for part in parts if part.type == _FLOATS]
+        for parts in (inputs, outputs)
+    )
+    if found != wanted or (len(inputs), len(outputs)) != (1, 1):
         raise BundleError(
             f"the model's network over tracks does not take probabilities of {n_classes} genres",
             "get or train the model again",

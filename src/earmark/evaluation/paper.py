@@ -8,7 +8,7 @@ from typing import Literal
 
 from earmark.datasets.splitting import PROTOCOLS
 from earmark.errors import ConfigError
-from earmark.types import Recipe
+from earmark.values import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from typing import get_args
@@ -134,7 +135,7 @@ def check(config: ListenConfig) -> None:
     """
     if config.level not in get_args(LevelMode):
         raise BundleError(
-            f"this version cannot bring tracks to one level by {config.level!r}",
+            f"this version cannot bring tracks to one level by {reprlib.repr(config.level)}",
             "upgrade earmark, or train the model again",
         )
     frontends.check(config.features)
@@ -145,7 +146,7 @@ def check_slices(config: ListenConfig) -> None:
     """The same, of slices alone."""
     if config.slices.kind not in get_args(SliceKind):
         raise BundleError(
-            f"unknown kind of slices {config.slices.kind!r}",
+            f"unknown kind of slices {reprlib.repr(config.slices.kind)}",
             "upgrade earmark, or train the model again",
         )
     if config.slices.kind != "beat":

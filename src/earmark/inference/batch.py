@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -138,6 +139,20 @@ def _start_predicting(bundle_path: Path, model_id: str, catalogue_path: Path | N
 def _predict(path: str) -> Prediction:
     assert _classifier is not None
     return predict(path, _classifier, _catalogue)
+
+
+def hear(path: str, config: ListenConfig, workers: Workers) -> Slices:
+    """Slices of one file, heard in a worker process; nothing is kept of them.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be used, takes too long, or crashes its decoder.
+    """
+    ((_, outcome),) = workers.map(partial(listen, config=config, name=""), [path])
+    if isinstance(outcome, FileError):
+        raise outcome
+    return outcome
 
 
 # --- stores ---------------------------------------------------------------------------------------

@@ -19,25 +19,22 @@ import hashlib
 import json
 import os
 import re
+import reprlib
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from earmark import jsontext
 from earmark.decision import stacking, track_network
 from earmark.errors import BundleError
 from earmark.features.listen import check as check_listening
-from earmark.types import (
-    ExcerptConfig,
-    LevelMode,
-    ListenConfig,
-    Recipe,
-    VoteConfig,
-    require_number,
-)
+from earmark.models import bundle_files
+from earmark.models.external import has_external_data
+from earmark.types import ExcerptConfig, LevelMode, ListenConfig, VoteConfig
+from earmark.values import Recipe, within
 
 FORMAT = 1
 META_NAME = "model.json"
@@ -48,6 +45,24 @@ LICENCE_NAME = "LICENSE"
 CARD_NAME = "README.md"
 TEXT_NAMES = (LICENCE_NAME, CARD_NAME)
 """Texts that a bundle may hold besides: the licence, and the model card."""
+
+# Files larger than this, in bytes, are no part of a model that anybody has made.
+_MOST_TEXT = 16 * 2**20
+_MOST_META = 64 * 2**20  # names of all tracks that were learned from are in it
+_MOST_NETWORK = 2**31 - 1  # nor can ONNX be larger
+# Tables and lists in each other; what is written has five at most.
+_MOST_DEEP = 50
+_MOST_LABELS = 10_000
+# What others go by of what a bundle notes about itself; all of it may be missing, or None.
+_NOTED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "data": {
+        **dict.fromkeys(("learned", "backbone_learned"), dict),
+        "backbone_known": bool,
+        **dict.fromkeys(("backbone_leak", "not_music_learned"), str),
+    },
+    "scores": {"accuracy": (int, float), "accuracy_interval_95": list},
+    "training": dict.fromkeys(("recipe", "track_network"), dict),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +88,13 @@ class BundleMeta(Recipe):
     created, licence, format
     """
 
+    called: ClassVar[str] = "the"
+
     name: str
     labels: tuple[str, ...]
     listen: ListenConfig
     vote: VoteConfig
-    temperature: float = 1.0
+    temperature: float = within(1.0, 0.001, 1000)
     data: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -90,18 +107,12 @@ class BundleMeta(Recipe):
         made_for = values.get("format")
         if made_for != FORMAT:
             raise BundleError(
-                f"bundle format {made_for!r}, this version reads {FORMAT}",
+                f"bundle format {reprlib.repr(made_for)}, this version reads {FORMAT}",
                 "upgrade earmark, or train the model again",
             )
-        parsed = dict(values)
-        try:
-            parsed["listen"] = ListenConfig.from_dict(values["listen"])
-            parsed["vote"] = VoteConfig.from_dict(values["vote"])
-            parsed["labels"] = tuple(str(label) for label in values["labels"])
-            meta = super(BundleMeta, cls).from_dict(parsed)
-        except (AttributeError, KeyError, TypeError, ValueError) as e:
-            raise BundleError(f"{META_NAME} is incomplete: {e}", "get the bundle again") from e
-        require_number(meta.temperature, "the temperature", 0.001, 1000)
+        meta = super(BundleMeta, cls).from_dict(values)
+        _check_labels(meta.labels)
+        _check_notes(meta)
         stacker = meta.vote.stacker
         if stacker is not None and not stacking.fits(stacker, len(meta.labels)):
             raise BundleError(
@@ -109,6 +120,28 @@ class BundleMeta(Recipe):
                 "get or train the model again",
             )
         return meta
+
+
+def _check_labels(labels: tuple[str, ...]) -> None:
+    n = len(labels)
+    if not 1 <= n <= _MOST_LABELS or not all(map(str.strip, labels)) or len(set(labels)) < n:
+        raise BundleError(
+            f"the labels in {META_NAME} are not 1 to {_MOST_LABELS} genres, each with a name of its"
+            " own",
+            "get or train the model again",
+        )
+
+
+def _check_notes(meta: BundleMeta) -> None:
+    for part, kinds in _NOTED.items():
+        notes = getattr(meta, part)
+        for name, kind in kinds.items():
+            value = notes.get(name)
+            if value is not None and not isinstance(value, kind):
+                raise BundleError(
+                    f"{part}: {name} in {META_NAME} is {reprlib.repr(value)}, which says nothing",
+                    "get or train the model again",
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +164,16 @@ class Bundle:
     def network(self) -> Path:
         return self.path / NETWORK_NAME
 
+    def read_network(self) -> bytes:
+        """ONNX.
+
+        Raises
+        ------
+        BundleError
+            It cannot be read any more.
+        """
+        return bundle_files.read(self.network, _MOST_NETWORK)
+
     def listening(
         self, excerpts: ExcerptConfig | None = None, level: LevelMode | None = None
     ) -> Bundle:
@@ -140,11 +183,11 @@ class Bundle:
             own, excerpts=excerpts or own.excerpts, level=level or own.level
         )
         meta = dataclasses.replace(self.meta, listen=listen)
-        return Bundle(self.path, meta, _model_id(meta, _read_sums(self.path)[NETWORK_NAME]))
+        return Bundle(self.path, meta, _model_id(meta, _sha256(self.read_network())))
 
 
 def load(path: str | os.PathLike[str]) -> Bundle:
-    """Read and verify a bundle.
+    """Read and verify a bundle: its files, their checksums, and every value in ``model.json``.
 
     Raises
     ------
@@ -159,28 +202,69 @@ def load(path: str | os.PathLike[str]) -> Bundle:
             "give the folder that `earmark train --out` wrote",
         )
     sums = _read_sums(folder)
-    has_vote = VOTE_NAME in sums or (folder / VOTE_NAME).exists()
-    for name in (META_NAME, NETWORK_NAME, *([VOTE_NAME] if has_vote else [])):
-        if sums.get(name) != _sha256(folder / name):
-            raise BundleError(
-                f"{folder / name} is not what it was when the model was written (wrong checksum)",
-                "get or train the model again",
-            )
+    text = _verified(folder / META_NAME, sums, _MOST_META)
+    _verify_network(folder / NETWORK_NAME, sums)
+    has_vote = VOTE_NAME in sums or os.path.lexists(folder / VOTE_NAME)
+    vote = _verify_network(folder / VOTE_NAME, sums) if has_vote else None
+    values = _parsed(text, folder / META_NAME)
+    texts(folder)
     try:
-        values = json.loads((folder / META_NAME).read_text(encoding="utf-8"))
-    except ValueError as e:
-        raise BundleError(f"{folder / META_NAME} is not JSON: {e}", "get the model again") from e
-    if not isinstance(values, dict):
-        raise BundleError(f"{folder / META_NAME} holds no settings", "get the model again")
-    meta = BundleMeta.from_dict(values)
-    check_listening(meta.listen)
-    if has_vote:
-        meta = _with_vote_network(meta, (folder / VOTE_NAME).read_bytes())
-    elif meta.vote.mode == "network":
+        meta = BundleMeta.from_dict(values)
+        check_listening(meta.listen)
+        if vote is not None:
+            meta = _with_vote_network(meta, vote)
+    except BundleError as e:
+        raise BundleError(f"{folder}: {e.reason}", e.hint) from e
+    if vote is None and meta.vote.mode == "network":
         raise BundleError(
             f"{folder / VOTE_NAME}, by which the model votes, is missing", "get the model again"
         )
     return Bundle(folder, meta, _model_id(meta, sums[NETWORK_NAME]))
+
+
+def _verified(path: Path, sums: Mapping[str, str], most: int) -> bytes:
+    content = bundle_files.read(path, most)
+    if sums.get(path.name) != _sha256(content):
+        raise BundleError(
+            f"{path} is not what it was when the model was written (wrong checksum)",
+            "get or train the model again",
+        )
+    return content
+
+
+def _verify_network(path: Path, sums: Mapping[str, str]) -> bytes:
+    """ONNX that is whole by itself."""
+    network = _verified(path, sums, _MOST_NETWORK)
+    try:
+        if not has_external_data(network):
+            return network
+    except ValueError as e:
+        raise BundleError(
+            f"{path} is not a network that onnxruntime can run: {e}", "get or train the model again"
+        ) from e
+    raise BundleError(
+        f"{path} keeps weights in other files, of which the model has no checksums",
+        "get the model in one file",
+    )
+
+
+def _parsed(text: bytes, path: Path) -> dict[str, Any]:
+    too_deep = BundleError(f"{path} is nested too deeply", "get the model again")
+    try:
+        values = json.loads(text.decode())
+    except ValueError as e:
+        raise BundleError(f"{path} is not JSON: {e}", "get the model again") from e
+    except RecursionError as e:
+        raise too_deep from e
+    if not isinstance(values, dict):
+        raise BundleError(f"{path} holds no settings", "get the model again")
+    level: list[Any] = [values]
+    for _ in range(_MOST_DEEP):
+        held = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for of_one in held for v in of_one if isinstance(v, dict | list)]
+        if not level:
+            return values
+    raise too_deep
 
 
 def _with_vote_network(meta: BundleMeta, network: bytes) -> BundleMeta:
@@ -280,32 +364,46 @@ def _fill(folder: Path, meta: BundleMeta, network: bytes, texts: Mapping[str, st
     contents |= {name: content.encode() for name, content in texts.items()}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    sums = {name: _sha256(folder / name) for name in (META_NAME, *contents)}
+    sums = {name: _sha256((folder / name).read_bytes()) for name in (META_NAME, *contents)}
     lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
     (folder / SUMS_NAME).write_text(lines, encoding="utf-8")
 
 
 def texts(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The texts that a bundle holds besides, by name."""
-    found = (Path(path) / name for name in TEXT_NAMES)
-    return {text.name: text.read_text(encoding="utf-8") for text in found if text.is_file()}
+    """The texts that a bundle holds besides, by name.
+
+    Raises
+    ------
+    BundleError
+        If one is a link, no regular file, or too large.
+    """
+    found = [Path(path) / name for name in TEXT_NAMES]
+    return {
+        text.name: _decoded(bundle_files.read(text, _MOST_TEXT))
+        for text in found
+        if os.path.lexists(text)
+    }
+
+
+def _decoded(text: bytes) -> str:
+    """UTF-8, or what older programs wrote: people can read the most of it even then."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
     """Lines of ``sha256sum``; checking with `sha256sum -c SHA256SUMS` works as well."""
-    try:
-        lines = (folder / SUMS_NAME).read_text(encoding="utf-8").splitlines()
-    except OSError as e:
-        raise BundleError(f"{folder / SUMS_NAME} cannot be read", "get the model again") from e
+    lines = (
+        bundle_files.read(folder / SUMS_NAME, _MOST_TEXT).decode("utf-8", "replace").splitlines()
+    )
     pairs = (line.split(maxsplit=1) for line in lines if line.strip())
     return {pair[1].lstrip("*"): pair[0] for pair in pairs if len(pair) == 2}
 
 
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as e:
-        raise BundleError(f"{path} cannot be read", "get the model again") from e
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _model_id(meta: BundleMeta, network_sum: str) -> str:

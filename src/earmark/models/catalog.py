@@ -35,7 +35,8 @@ def folder_of(name: str, home: Path) -> Path:
 
 def names(home: Path) -> list[str]:
     """Names of all models that were added."""
-    return sorted(found.parent.name for found in (home / "models").glob(f"[!.]*/{META_NAME}"))
+    found = (path.parent.name for path in (home / "models").glob(f"[!.]*/{META_NAME}"))
+    return sorted(name for name in found if _NAME.fullmatch(name))
 
 
 def find(model: str, home: Path) -> Path:

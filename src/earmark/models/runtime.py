@@ -14,6 +14,8 @@ from earmark.types import FloatArray, LevelArray, SliceProbs, Slices
 # Bounds the memory that activations take, however many slices a track has.
 BATCH = 32
 
+_FLOATS = "tensor(float)"
+
 
 class Classifier:
     """A bundle ready to predict.
@@ -37,9 +39,11 @@ class Classifier:
         options.log_severity_level = 3
         # The arena keeps the largest allocation for ever; without it a worker stays small.
         options.enable_cpu_mem_arena = False
+        # Bytes rather than a path: it may be none that onnxruntime can be told, in no encoding.
+        network = bundle.read_network()
         try:
             self._session = ort.InferenceSession(
-                str(bundle.network), options, providers=["CPUExecutionProvider"]
+                network, options, providers=["CPUExecutionProvider"]
             )
         except Exception as e:
             raise BundleError(
@@ -52,12 +56,20 @@ class Classifier:
     def _check_interface(self) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         labels = self.bundle.meta.labels
-        if [i.name for i in inputs] != ["slices"] or outputs[0].shape[-1] != len(labels):
+        found = {o.name: list(o.shape) for o in outputs if o.type == _FLOATS}
+        logits, embedding = found.get("logits", []), found.get("embedding", [0, 0])
+        takes_slices = [(i.name, len(i.shape)) for i in inputs] == [("slices", 3)]
+        if not (takes_slices and len(logits) == 2 and logits[1] == len(labels)):
             raise BundleError(
                 f"{self.bundle.network} does not take slices and give {len(labels)} logits",
                 "get or train the model again",
             )
-        if any(o.name == "music" and o.shape[1:] != [1] for o in outputs):
+        if len(embedding) != 2 or ("embedding" in self._output_names and "embedding" not in found):
+            raise BundleError(
+                f"{self.bundle.network} does not give a row of numbers as the embedding of a slice",
+                "get or train the model again",
+            )
+        if "music" in self._output_names and found.get("music", [])[1:] != [1]:
             raise BundleError(
                 f"{self.bundle.network} does not say of a slice by one number whether it is music",
                 "get or train the model again",
@@ -67,6 +79,15 @@ class Classifier:
             raise BundleError(
                 f"{self.bundle.network} takes slices of {inputs[0].type}, but its recipe makes"
                 f" tensor({dtype})",
+                "get or train the model again",
+            )
+        listen = self.bundle.meta.listen
+        made = (features.n_bins(listen.features), listen.slices.n_frames)
+        wanted = inputs[0].shape[1:]
+        if any(type(n) is int and n != m for n, m in zip(wanted, made, strict=True)):
+            raise BundleError(
+                f"{self.bundle.network} takes slices of {' × '.join(map(str, wanted))}, but its"
+                f" recipe makes such of {made[0]} × {made[1]}",
                 "get or train the model again",
             )
 
@@ -125,10 +146,16 @@ class Classifier:
     def _run(self, names: list[str], X: LevelArray) -> list[FloatArray]:
         self._check(X)
         # No slices are a batch, too, from which the outputs have their shapes.
-        parts = [
-            self._session.run(names, {"slices": X[i : i + BATCH]})
-            for i in range(0, max(len(X), 1), BATCH)
-        ]
+        try:
+            parts = [
+                self._session.run(names, {"slices": X[i : i + BATCH]})
+                for i in range(0, max(len(X), 1), BATCH)
+            ]
+        except Exception as e:
+            raise BundleError(
+                f"{self.bundle.network} cannot be computed by onnxruntime: {e}",
+                "get or train the model again",
+            ) from e
         return [np.concatenate(of_one) for of_one in zip(*parts, strict=True)]
 
     def _check(self, X: LevelArray) -> None:

@@ -26,10 +26,11 @@ from earmark.evaluation.report.document import (
 )
 from earmark.evaluation.report.files import require_plots
 from earmark.events import FileSkipped, Progress, Workflow
-from earmark.features.listen import listen
+from earmark.inference.batch import hear
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.models.saliency import Method
+from earmark.pool import Workers
 from earmark.session import Resources
 from earmark.spreadsheets import write_table
 from earmark.training.request import LabelRequest
@@ -110,7 +111,7 @@ def explain(
     known = predictions.known
     found = decide_all(known, bundle.meta.labels, vote)
     blocks += _mistakes(mistaken(found, bundle.meta.labels, _MOST_MISTAKES), bundle)
-    blocks += yield from _examples(bundle, request, known, found)
+    blocks += yield from _examples(bundle, request, known, found, resources.workers)
     return _write(bundle, request, blocks)
 
 
@@ -171,7 +172,11 @@ def _mistakes(found: list[Mistaken], bundle: Bundle) -> list[Block]:
 
 
 def _examples(
-    bundle: Bundle, request: ExplainRequest, known: Predictions, found: TrackDecisions
+    bundle: Bundle,
+    request: ExplainRequest,
+    known: Predictions,
+    found: TrackDecisions,
+    workers: Workers,
 ) -> Workflow[list[Block]]:
     """Pictures of the surest right and wrong predictions of every genre."""
     labels, classifier = bundle.meta.labels, Classifier(bundle)
@@ -195,7 +200,7 @@ def _examples(
             path = known.items[pick.track].path
             row = _row(f"example-{done:03}.png", path, pick, labels)
             try:
-                _draw_example(classifier, request, row)
+                _draw_example(classifier, request, row, workers)
             except FileError as e:
                 yield FileSkipped(path, e.reason)
                 continue
@@ -222,8 +227,10 @@ def _title(row: Mapping[str, str]) -> str:
     return f"{name}: {row['taken_for']}, {float(row['confidence']):.0%}{wrong}"
 
 
-def _draw_example(classifier: Classifier, request: ExplainRequest, row: Mapping[str, str]) -> None:
-    slices = _some(listen(row["path"], classifier.bundle.meta.listen))
+def _draw_example(
+    classifier: Classifier, request: ExplainRequest, row: Mapping[str, str], workers: Workers
+) -> None:
+    slices = _some(hear(row["path"], classifier.bundle.meta.listen, workers))
     proba = classifier.slice_probs(slices).proba
     picture = request.out / row["picture"]
     with _writing_to(request.out):

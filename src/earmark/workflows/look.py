@@ -8,10 +8,11 @@ from earmark.decision.voting import decide
 from earmark.errors import ConfigError
 from earmark.evaluation.report.files import require_plots
 from earmark.features import axis, dequantise, summary
-from earmark.features.listen import listen
+from earmark.inference.batch import hear
 from earmark.models.bundle import Bundle
 from earmark.models.runtime import Classifier
 from earmark.models.saliency import Method, saliency
+from earmark.pool import Workers
 from earmark.types import Decision, FloatArray, Slices, VoteConfig
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -22,6 +23,7 @@ def look(
     bundle: Bundle,
     vote: VoteConfig,
     picture: Path,
+    workers: Workers,
     *,
     method: Method | None = None,
     genre: str | None = None,
@@ -36,6 +38,8 @@ def look(
     bundle : Bundle
     vote : VoteConfig
     picture : Path
+    workers : Workers
+        One of them hears the file.
     method : {'occlusion', 'rise'}, optional
         Draw over the slices what in them speaks for the genre, and what against it; see
         `earmark.models.saliency`.
@@ -58,8 +62,8 @@ def look(
         raise ConfigError(
             f"the model knows no {genre}", f"its genres are: {', '.join(bundle.meta.labels)}"
         )
-    slices = listen(path, bundle.meta.listen)
     classifier = Classifier(bundle)
+    slices = hear(path, bundle.meta.listen, workers)
     proba = classifier.slice_probs(slices).proba
     decision = decide(proba, bundle.meta.labels, vote)
     shown = genre or decision.genre or next(iter(decision.proba))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.errors import BundleError, ConfigError
+from earmark.errors import BundleError, ConfigError, MissingExtraError
 from earmark.events import Progress, Workflow
 from earmark.models import bundle as bundles
 from earmark.models import catalog
@@ -35,7 +35,7 @@ def named_models(home: Path) -> list[NamedModel]:
     for name, path in ({catalog.SHIPPED: catalog.shipped_model()} | added).items():
         try:
             found.append(NamedModel(name, path, bundles.load(path)))
-        except BundleError as e:
+        except (BundleError, MissingExtraError) as e:
             found.append(NamedModel(name, path, None, str(e)))
     return found
 
@@ -99,7 +99,7 @@ def _made(source: Source, file: Path, folder: Path) -> Bundle:
 def _copied(given: Path, folder: Path) -> Bundle:
     bundle = bundles.load(given)
     meta = dataclasses.replace(bundle.meta, name=folder.name)
-    return _write(folder, meta, bundle.network.read_bytes(), bundles.texts(given))
+    return _write(folder, meta, bundle.read_network(), bundles.texts(given))
 
 
 def _write(folder: Path, meta: BundleMeta, network: bytes, texts: Mapping[str, str]) -> Bundle:

@@ -102,7 +102,7 @@ def _factor(model: onnx.ModelProto, familiarity: Familiarity) -> str:
 
 def _prove_parity(backbone: Bundle, head: Head, music: Head | None, network: bytes) -> None:
     rng = np.random.default_rng(0)
-    old = ort.InferenceSession(str(backbone.network), providers=["CPUExecutionProvider"])
+    old = ort.InferenceSession(backbone.read_network(), providers=["CPUExecutionProvider"])
     new = ort.InferenceSession(network, providers=["CPUExecutionProvider"])
     dtype = features.dtype(backbone.meta.listen.features)
     for n in (1, 5):

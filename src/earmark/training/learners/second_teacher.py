@@ -36,6 +36,9 @@ _FORMAT = 2
 _HELD_OUT = 8
 # Fewer slices have no variance, neither to learn from nor to measure by.
 _FEWEST = 2
+# Share of the variance of the teacher's embedding that has to be told there. What tells less is
+# hardly better than its mean, and the model would carry, and be charged with, features of nothing.
+_ENOUGH = 0.1
 
 
 def second_teacher(recipe: TrainingRecipe, home: Path) -> Bundle | None:
@@ -106,7 +109,8 @@ def with_second_teacher(
     Raises
     ------
     DataError
-        If too little of the music has embeddings by both.
+        If too little of the music has embeddings by both, or next to nothing of the second
+        teacher's could be learned from it.
     """
     from earmark.models.onnx.extension import extend
 
@@ -187,6 +191,13 @@ def _learn(
     embeddings = mine.embeddings(np.concatenate([rows for rows, _ in places]))
     targets = theirs.embeddings(np.concatenate([rows for _, rows in places]))
     learned = imitate(embeddings, targets, held_out, recipe.imitation, recipe.seed)
+    if not learned.r2 >= _ENOUGH:  # nor is one that is no number
+        raise DataError(
+            f"on music that it was not learned on, only {max(learned.r2, 0):.1%} of the variance of"
+            f" the second teacher's embedding is told, {_ENOUGH:.0%} is the least",
+            "give more music, of more kinds, by --unlabelled, or more epochs in [imitation];"
+            ' teacher = "" in [imitation] does without',
+        )
     return learned, {
         "n_tracks": int(np.sum(~chosen)),
         "n_slices": int(np.sum(~held_out)),

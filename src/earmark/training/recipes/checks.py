@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from earmark.errors import ConfigError
-
-Bounds = tuple[float, float]
-
-UNBOUNDED: Bounds = (-float("inf"), float("inf"))
+from earmark.values import UNBOUNDED, Bounds
 
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 

@@ -24,7 +24,7 @@ from earmark.errors import BundleError, ConfigError
 from earmark.evaluation.paper import PaperConfig, check_paper
 from earmark.features.listen import check_slices
 from earmark.training.recipes import toml
-from earmark.training.recipes.checks import UNBOUNDED, check_keys, check_table, check_value
+from earmark.training.recipes.checks import check_keys, check_table, check_value
 from earmark.training.recipes.settings import (
     AugmentConfig,
     DistilConfig,
@@ -44,6 +44,7 @@ from earmark.types import (
     SliceConfig,
     VoteConfig,
 )
+from earmark.values import UNBOUNDED
 
 Kind = Literal["network", "head", "distilled", "summary"]
 
@@ -81,18 +82,6 @@ _DEFAULTS_OF: dict[Kind, dict[str, dict[str, Any]]] = {
 _NOT_TUNED = ("excerpts", "features", "slices", "track", "paper")
 # Part of a section, but found by training rather than written by anybody.
 _LEARNED = {"vote": ("stacker", "network")}
-# Bounds of the sections that bundles share, which know none of their own.
-_BOUNDS = {
-    "excerpts.n_excerpts": (1, float("inf")),
-    "excerpts.excerpt_s": (0.05, float("inf")),
-    "excerpts.margin": (0, 0.49),
-    "slices.n_frames": (1, float("inf")),
-    "slices.hop_frames": (1, float("inf")),
-    "slices.beats_per_bar": (1, 64),
-    "vote.min_confidence": (0, 1),
-    "vote.min_agreement": (0, 1),
-    "vote.slice_confidence": (0, 1),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +248,7 @@ def _section(
     wanted = get_type_hints(cls)
     parsed = {}
     for key, value in values.items():
-        bounds = fields[key].metadata.get("bounds", _BOUNDS.get(f"{name}.{key}", UNBOUNDED))
+        bounds = fields[key].metadata.get("bounds", UNBOUNDED)
         check_value(value, wanted[key], f"{place} {key}", bounds)
         parsed[key] = tuple(value) if isinstance(value, list) else value
     if cls is AugmentConfig:

@@ -10,15 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from earmark.types import Recipe
+from earmark.values import Recipe, within
 
 OptimiserName = Literal["adamw", "adam", "rmsprop", "sgd"]
 EstimatorName = Literal["dummy", "k-nn", "logistic", "svm", "forest", "boosting", "bayes", "mlp"]
-
-
-def _within(default: Any, low: float, high: float = float("inf")) -> Any:
-    """A field whose value, or each of whose values, lies within [low, high]."""
-    return field(default=default, metadata={"bounds": (low, high)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +45,10 @@ class OptimiserConfig(Recipe):
     """
 
     name: OptimiserName = "adamw"
-    lr: float = _within(2e-3, 1e-7, 10)
-    weight_decay: float = _within(0.02, 0)
-    label_smoothing: float = _within(0.05, 0, 0.9)
-    max_norm: float = _within(5.0, 1e-3)
+    lr: float = within(2e-3, 1e-7, 10)
+    weight_decay: float = within(0.02, 0)
+    label_smoothing: float = within(0.05, 0, 0.9)
+    max_norm: float = within(5.0, 1e-3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +72,11 @@ class ScheduleConfig(Recipe):
         Whether it falls to a hundredth from there on, along half a cosine, or stays.
     """
 
-    epochs: int = _within(40, 1)
-    patience: int = _within(8, 1)
-    batch_size: int = _within(32, 2)
-    min_steps: int = _within(30, 1)
-    warm_up: float = _within(0.05, 0, 1)
+    epochs: int = within(40, 1)
+    patience: int = within(8, 1)
+    batch_size: int = within(32, 2)
+    min_steps: int = within(30, 1)
+    warm_up: float = within(0.05, 0, 1)
     cosine: bool = True
 
 
@@ -107,14 +102,14 @@ class AugmentConfig(Recipe):
         Parameter of the Beta distribution that mixing weights are drawn from.
     """
 
-    probability: float = _within(0.5, 0, 1)
-    gain_db: float = _within(0.0, 0, 60)
-    snr_db: tuple[float, ...] = _within((), -20, 100)
-    stretch: float = _within(0.0, 0, 0.5)
-    pitch_semitones: float = _within(0.0, 0, 12)
-    mask_frames: int = _within(0, 0)
-    mask_bins: int = _within(0, 0)
-    mixup: float = _within(0.0, 0, 10)
+    probability: float = within(0.5, 0, 1)
+    gain_db: float = within(0.0, 0, 60)
+    snr_db: tuple[float, ...] = within((), -20, 100)
+    stretch: float = within(0.0, 0, 0.5)
+    pitch_semitones: float = within(0.0, 0, 12)
+    mask_frames: int = within(0, 0)
+    mask_bins: int = within(0, 0)
+    mixup: float = within(0.0, 0, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +140,8 @@ class DistilConfig(Recipe):
     """
 
     teacher: str = "musicnn"
-    n_slices: int = _within(2000, 20, 100_000)
-    clip: float = _within(2.5, 0, 100)
+    n_slices: int = within(2000, 20, 100_000)
+    clip: float = within(2.5, 0, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +163,14 @@ class ImitationConfig(Recipe):
     """
 
     teacher: str = ""
-    n_excerpts: int = _within(15, 1, 1000)
-    n_hidden: int = _within(512, 1, 4096)
-    n_components: int = _within(100, 1, 4096)
-    epochs: int = _within(12, 1, 1000)
-    batch_size: int = _within(256, 8, 65536)
-    lr: float = _within(2e-3, 1e-7, 10)
-    weight_decay: float = _within(0.02, 0)
-    dropout: float = _within(0.2, 0, 0.9)
+    n_excerpts: int = within(15, 1, 1000)
+    n_hidden: int = within(512, 1, 4096)
+    n_components: int = within(100, 1, 4096)
+    epochs: int = within(12, 1, 1000)
+    batch_size: int = within(256, 8, 65536)
+    lr: float = within(2e-3, 1e-7, 10)
+    weight_decay: float = within(0.02, 0)
+    dropout: float = within(0.2, 0, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +190,7 @@ class SummaryConfig(Recipe):
 
     estimator: Literal["best", EstimatorName] = "best"
     tried: tuple[EstimatorName, ...] = get_args(EstimatorName)
-    folds: int = _within(3, 2, 20)
+    folds: int = within(3, 2, 20)
 
 
 @dataclass(frozen=True, slots=True)
