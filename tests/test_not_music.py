@@ -336,6 +336,7 @@ def test_a_head_of_its_own_level_with_more_music(root: Path, told: Ran) -> None:
     plain, levelled = (bundles.load(root / name).meta for name in ("telling", "levelled"))
     assert (plain.listen.level, levelled.listen.level) == ("none", "rms")
     assert levelled.training["recipe"]["level"] == "rms"
+    assert levelled.training["backbone"] == plain.training["backbone"]
     n_music = levelled.data["not_music"]["n_music"], plain.data["not_music"]["n_music"]
     assert n_music[0] - n_music[1] == 4
     y = 0.5 * synth("music", 6.0, 22050, 1, seed=77)
