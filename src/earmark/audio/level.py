@@ -42,4 +42,5 @@ def _power(signal: Signal) -> FloatArray:
     found, _ = rows(signal)
     mean = found.mean(axis=1)
     power = np.einsum("ij,ij->i", found, found) / np.float32(found.shape[1]) - mean * mean
-    return np.maximum(power, 0)
+    result: FloatArray = np.maximum(power, 0)
+    return result
