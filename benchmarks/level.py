@@ -27,7 +27,6 @@ import numpy as np
 import soxr
 
 from earmark.audio import level, read_excerpts
-from earmark.audio.silence import blocks
 from earmark.features.listen import slices_of
 from earmark.types import Excerpt, FloatArray, ListenConfig, Signal
 
@@ -54,7 +53,7 @@ def none(_: Sequence[Signal]) -> float:
 
 def rms(signals: Sequence[Signal]) -> float:
     """As Earmark does."""
-    return level.gain([blocks(signal) for signal in signals])
+    return level.gain(signals)
 
 
 def r128(signals: Sequence[Signal]) -> float:

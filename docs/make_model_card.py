@@ -133,6 +133,7 @@ def _made(model: Bundle, found: Mapping[str, Any]) -> str:
     how = TEXTS["distilled" if recipe["kind"] == "distilled" else "from_scratch"]
     return TEXTS["made"].format(
         how=how.format(recipe=recipe["name"], facts=_facts(recipe, found.get("backbone", {}))),
+        level="" if model.meta.listen.level == "none" else f"\n\n{TEXTS['levelled']}",
         about=(data.get("about") or TEXTS["about"]).rstrip("."),
         parts=parts,
         split_by=data["split_by"],

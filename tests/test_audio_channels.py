@@ -35,6 +35,7 @@ def tone(n_channels: int) -> FloatArray:
 
 def write_channels(path: Path, y: FloatArray, kind: str, layout: str | None = None) -> Path:
     muxer, codec, sample_fmt = KINDS[kind]
+    plane: Any = AudioPlane
     n_channels = len(y)
     layout = layout or f"{n_channels} channels"
     options = {"mapping_family": "255"} if codec == "libopus" else {}
@@ -49,8 +50,7 @@ def write_channels(path: Path, y: FloatArray, kind: str, layout: str | None = No
             frame = av.AudioFrame(sample_fmt, layout, part.shape[1])
             for number, row in enumerate(rows):
                 # PyAV's own list of planes runs past the last one.
-                plane: Any = AudioPlane
-                plane(frame, number).update(np.ascontiguousarray(row))
+                plane(frame, number).update(np.ascontiguousarray(row).tobytes())
             frame.sample_rate, frame.pts = RATE, start
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

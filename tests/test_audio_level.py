@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from earmark.audio import level
-from earmark.audio.silence import blocks
 from earmark.errors import BundleError
 from earmark.features.listen import check, listen, slices_of
 from earmark.features.store import recipe_key
@@ -38,7 +37,7 @@ def dbfs(y: FloatArray) -> float:
 
 
 def gain_db(*signals: FloatArray) -> float:
-    return float(20 * np.log10(level.gain([blocks(Signal(y, SR)) for y in signals])))
+    return float(20 * np.log10(level.gain([Signal(y, SR) for y in signals])))
 
 
 def turned(y: FloatArray, db: float) -> FloatArray:

@@ -142,7 +142,6 @@ def test_blocks_of_a_constant_are_silent() -> None:
     found = silence.blocks(Signal(np.full(RATE, 0.25, dtype=np.float32), RATE))
     assert len(found.peak) == 20
     assert (found.peak == 0).all()
-    assert found.power.max() < 1e-9
 
 
 def test_the_noise_of_one_bit_converters_is_not_heard() -> None:

@@ -316,3 +316,41 @@ def test_only_heads_learn_it(root: Path) -> None:
     )
     assert ran.code == 2
     assert "does not learn what is no music" in ran.err
+
+
+def test_a_head_of_its_own_level_with_more_music(root: Path, told: Ran) -> None:
+    """`level` goes over the backbone's, which has none; unlabelled music is music to a head."""
+    more = root / "more"
+    more.mkdir()
+    for i in range(4):
+        y = synth("music", 4.0, 22050, 1, seed=100 + i)
+        write(more / f"{i}.flac", y, 22050, "flac")
+    recipe = root / "levelled.toml"
+    recipe.write_text('kind = "head"\nlevel = "rms"\n')
+    ran = earmark(
+        *("train", root / "library", "--recipe", recipe, "--backbone", root / "bins"),
+        *("--out", root / "levelled", "--workers", "1", "--no-fingerprints"),
+        *("--unlabelled", more, "--not-music", root / "noises"),
+    )
+    assert ran.code == 0, ran.err
+    plain, levelled = (bundles.load(root / name).meta for name in ("telling", "levelled"))
+    assert (plain.listen.level, levelled.listen.level) == ("none", "rms")
+    assert levelled.training["recipe"]["level"] == "rms"
+    assert levelled.training["backbone"] == plain.training["backbone"]
+    n_music = levelled.data["not_music"]["n_music"], plain.data["not_music"]["n_music"]
+    assert n_music[0] - n_music[1] == 4
+    y = 0.5 * synth("music", 6.0, 22050, 1, seed=77)
+    copies = [
+        write(root / f"copy{db}.wav", (y * 10 ** (db / 20)).astype(np.float32), 22050, "wav_f32")
+        for db in (0, -20)
+    ]
+    loud, quiet = decided(root / "levelled", *copies)
+    assert loud["genre"] == quiet["genre"] == "Folk"
+    assert loud["confidence"] == pytest.approx(quiet["confidence"], abs=0.01)
+
+
+def test_unlabelled_music_says_nothing_to_a_head_alone(root: Path) -> None:
+    ran = train(root, "bins", "alone", "--unlabelled", root / "library")
+    assert ran.code == 2
+    assert "recipe head learns nothing from unlabelled music" in ran.err
+    assert "with --not-music, a head takes it" in ran.err

@@ -74,6 +74,15 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     }
 
 
+def test_a_level_of_ones_own(tmp_path: Path) -> None:
+    recipe = recipes.load(written(tmp_path, 'level = "rms"'))
+    assert (recipe.level, recipe.listen.level) == ("rms", "rms")
+    assert recipes.load(written(tmp_path, recipe.to_toml())).listen == recipe.listen
+    plain = recipes.load(written(tmp_path, ""))
+    assert (plain.level, plain.listen.level) == (None, "none")
+    assert "level" not in plain.to_dict()
+
+
 def test_a_head_listens_as_its_backbone_does(tmp_path: Path) -> None:
     recipe = recipes.load(written(tmp_path, 'kind = "head"\n[head]\nbackbone = "model"'))
     assert recipe.head.backbone == "model"
@@ -92,6 +101,7 @@ def test_a_head_listens_as_its_backbone_does(tmp_path: Path) -> None:
         ("kind = 'head'\n[schedule]", r"unknown key schedule \(there are kind"),
         ("kind = 'forest'", "kind is 'forest', but should be one of network, head"),
         ("seed = -1", "seed is -1, but should be 0 or more"),
+        ("level = 'loud'", "level is 'loud', but should be one of none, rms"),
         ("seed = true", "seed is True, but should be a whole number"),
         ("description = 3", "description is 3, but should be a text"),
         ("schedule = 3", "should be a section"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import av
@@ -35,6 +34,11 @@ _FORMATS: dict[str, tuple[type[np.generic], float]] = {
 _CANCELS_FROM_DB, _CANCELS_AT_DB = 3.0, 6.0
 # Of so many samples one is looked at first; only if less than this share of the power is left, all.
 _GLANCE, _GLANCE_SHARE = 31, 0.75
+
+
+# Samples of one channel of a planar frame, or of all of a packed one. `frame.planes` looks for the
+# end of FFmpeg's list of channels, which has none from eight on, and takes foreign memory for more.
+_Plane: Any = AudioPlane
 
 
 class Mixer:
@@ -77,41 +81,42 @@ class Mixer:
 
     def add(self, frame: av.AudioFrame, begin: int = 0) -> None:
         """Add the samples of `frame` from `begin` on, as far as there is room."""
-        n = min(frame.samples - begin, self._even.size - self.n_samples)
-        room, taken = slice(self.n_samples, self.n_samples + n), slice(begin, begin + n)
-        sides = self._even[room], self._odd[room]
-        for number, channel in enumerate(self._channels(frame)):
-            side = sides[number % 2]
-            side += channel[taken]
-        self.n_samples += n
-
-    def _channels(self, frame: av.AudioFrame) -> Iterable[NDArray[Any]]:
-        n = frame.samples
+        samples, first = frame.samples, self.n_samples
+        end = min(first + samples - begin, self._even.size)
+        taken = slice(begin, begin + end - first)
+        sides = self._even[first:end], self._odd[first:end]
         if self._planar:
-            planes = [_plane(frame, number) for number in range(self._n_channels)]
-            return [np.frombuffer(plane, self._dtype, n) for plane in planes]
-        packed = np.frombuffer(_plane(frame, 0), self._dtype, n * self._n_channels)
-        return packed.reshape(n, self._n_channels).T
+            for number in range(self._n_channels):
+                side = sides[number % 2]
+                side += np.frombuffer(_Plane(frame, number), self._dtype, samples)[taken]
+        else:
+            packed = np.frombuffer(_Plane(frame, 0), self._dtype, samples * self._n_channels)
+            for number, channel in enumerate(packed.reshape(samples, self._n_channels).T):
+                side = sides[number % 2]
+                side += channel[taken]
+        self.n_samples = end
 
     def mono(self) -> FloatArray:
-        """The mix so far, float32 (n_samples,)."""
+        """The mix, float32 (n_samples,); it takes the place of what was added, once."""
         even, odd = self._even[: self.n_samples], self._odd[: self.n_samples]
         if not odd.size:
-            return self._mean(even, self._n_channels)
+            return self._scaled(even)
         # Damaged samples may add up to what is no number.
         with np.errstate(all="ignore"):
-            y = self._mean(even + odd, self._n_channels)
             turned = _turned(even, odd)
             if turned:
-                y -= np.float32(2 * turned) * self._mean(odd, self._n_channels // 2)
+                odd *= np.float32(1 - 2 * turned)
+            np.add(even, odd, out=even, casting="same_kind")
+            y = self._scaled(even)
+            if turned and self._dtype is np.uint8:
+                # A side that is turned over brings its own middle with it.
+                y += np.float32(2 * turned * (self._n_channels // 2) / self._n_channels)
         return y
 
-    def _mean(self, total: NDArray[Any], n_channels: int) -> FloatArray:
-        """Of all channels, where `total` is the sum of `n_channels` of them."""
-        y: FloatArray = total.astype(np.float32, copy=False)
-        y = y * np.float32(1 / (self._full_scale * self._n_channels))
+    def _scaled(self, y: FloatArray) -> FloatArray:
+        y *= np.float32(1 / (self._full_scale * self._n_channels))
         if self._dtype is np.uint8:
-            y -= np.float32(n_channels / self._n_channels)
+            y -= np.float32(1)
         return y
 
 
@@ -151,16 +156,6 @@ def _left(even: NDArray[Any], odd: NDArray[Any]) -> float:
     b -= b.mean()
     powers, product = np.dot(a, a) + np.dot(b, b), np.dot(a, b)
     return float((powers + 2 * product) / powers)
-
-
-def _plane(frame: av.AudioFrame, number: int) -> Any:
-    """Samples of a channel of a planar frame, or of all of a packed one.
-
-    `frame.planes` looks for the end of FFmpeg's list of channels, which has none from eight on,
-    and takes foreign memory for channels.
-    """
-    plane: Any = AudioPlane
-    return plane(frame, number)
 
 
 def _kind(frame: av.AudioFrame) -> tuple[int, str, int]:

@@ -32,14 +32,11 @@ class Blocks:
     ----------
     peak : ndarray of float32, shape (n_blocks,)
         Half of what lies between the lowest and the highest sample.
-    power : ndarray of float32, shape (n_blocks,)
-        Mean square, after the mean is taken off.
     length_s : float
         Of each.
     """
 
     peak: FloatArray
-    power: FloatArray
     length_s: float
 
     def sounding(self, floor: float, begin_s: float = 0.0, end_s: float = np.inf) -> float:
@@ -52,17 +49,19 @@ class Blocks:
 
 def blocks(signal: Signal) -> Blocks:
     """Blocks of a signal, which is not empty; a rest that fills none is left out."""
+    found, length_s = rows(signal)
+    return Blocks((found.max(axis=1) - found.min(axis=1)) / 2, length_s)
+
+
+def rows(signal: Signal) -> tuple[FloatArray, float]:
+    """Samples of each block, shape (n_blocks, n_samples), and its length in seconds."""
     y, sr = signal.y, signal.sr
     n_each = sr // _AUDIBLE_RATE
     if n_each > 1 and y.size >= n_each:
         y = y[: y.size // n_each * n_each].reshape(-1, n_each).mean(axis=1)
         sr //= n_each
     size = min(y.size, max(1, round(_BLOCK_S * sr)))
-    rows = y[: y.size // size * size].reshape(-1, size)
-    mean = rows.mean(axis=1)
-    power = np.einsum("ij,ij->i", rows, rows) / np.float32(size) - mean * mean
-    peak = (rows.max(axis=1) - rows.min(axis=1)) / 2
-    return Blocks(peak, np.maximum(power, 0), size / sr)
+    return y[: y.size // size * size].reshape(-1, size), size / sr
 
 
 def floor(of_track: Iterable[Blocks]) -> float:

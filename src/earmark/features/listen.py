@@ -71,7 +71,7 @@ def slices_of(excerpts: Iterable[Excerpt], config: ListenConfig, audio_id: str) 
     track = [blocks(excerpt.signal) for excerpt in heard]
     lowest = floor(track)
     if config.level == "rms":
-        gain = np.float32(level.gain(track))
+        gain = np.float32(level.gain([e.signal for e in heard]))
         heard = [Excerpt(e.start_s, Signal(e.signal.y * gain, e.signal.sr)) for e in heard]
     bars: Sequence[Bars | None] = [None] * len(heard)
     if config.slices.kind == "beat":

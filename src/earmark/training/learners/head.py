@@ -192,7 +192,8 @@ def _course(backbone: Bundle, c: float, held_out: HeldOut | None, seconds: float
     return {
         "backbone": {
             "name": backbone.meta.name,
-            "model_id": backbone.model_id,
+            # As it lies there, whatever level the head hears it at.
+            "model_id": bundles.load(backbone.path).model_id,
             "licence": backbone.meta.licence,
         },
         "head": {
