@@ -117,7 +117,7 @@ def mutated(values: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             del parent[last]
         elif how == "rename" and isinstance(parent, dict):
             parent[f"{last}x"] = parent.pop(last)
-        elif how == "scaled" and isinstance(value, int | float):
+        elif how == "scaled" and isinstance(value, int | float) and abs(value) < 1e300:
             parent[last] = value * rng.choice((-1, 0.001, 1000, 10**9))
         elif how == "wrapped":
             parent[last] = rng.choice(([value], {"value": value}, str(value)))

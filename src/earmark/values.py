@@ -54,8 +54,7 @@ class Recipe:
         unknown = sorted(set(values) - set(fields))
         if unknown:
             raise BundleError(
-                f"{cls.__name__} has settings that this version does not know:"
-                f" {', '.join(unknown)}",
+                f"{cls.__name__} has settings that this version does not know: {_names(unknown)}",
                 _UPGRADE,
             )
         needed = {name for name, f in fields.items() if _is_needed(f)}
@@ -75,6 +74,11 @@ class Recipe:
                 for name, value in values.items()
             }
         )
+
+
+def _names(unknown: list[str]) -> str:
+    """Of strangers' making: such as can be shown, and not without end."""
+    return ", ".join(n if n.isprintable() else repr(n) for n in unknown)[:200]
 
 
 def _is_needed(f: dataclasses.Field[Any]) -> bool:

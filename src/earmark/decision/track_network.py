@@ -54,7 +54,12 @@ def _session(network: bytes, n_classes: int) -> ort.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(
+            network,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # which would print what it does
+        )
     except Exception as e:
         raise BundleError(
             f"the model's network over tracks cannot be run by onnxruntime: {e}",

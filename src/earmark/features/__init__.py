@@ -13,6 +13,7 @@ for. It offers
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -94,7 +95,8 @@ def check(config: FeatureConfig) -> None:
     """
     if config.frontend not in FRONTENDS:
         raise BundleError(
-            f"unknown front end {config.frontend!r}; known: {', '.join(sorted(FRONTENDS))}",
+            f"unknown front end {reprlib.repr(config.frontend)};"
+            f" known: {', '.join(sorted(FRONTENDS))}",
             "upgrade earmark, or train the model again",
         )
     for library in FRONTENDS[config.frontend].needs:

@@ -40,9 +40,10 @@ def to_int8(bundle: Bundle, slices: LevelArray) -> bytes:
     logging.getLogger().setLevel(logging.ERROR)  # advice about its own tools
     try:
         with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder) / "int8.onnx"
+            whole, made = Path(folder) / "whole.onnx", Path(folder) / "int8.onnx"
+            whole.write_bytes(bundle.read_network())  # whose own path may be no text
             quantize_static(
-                bundle.network,
+                whole,
                 made,
                 _Slices(slices),
                 quant_format=QuantFormat.QDQ,

@@ -41,17 +41,23 @@ class Classifier:
         options.enable_cpu_mem_arena = False
         # Bytes rather than a path: it may be none that onnxruntime can be told, in no encoding.
         network = bundle.read_network()
+        self.bundle = bundle
         try:
             self._session = ort.InferenceSession(
-                network, options, providers=["CPUExecutionProvider"]
+                network,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # which would print what it does
             )
-        except Exception as e:
+            self._output_names = [output.name for output in self._session.get_outputs()]
+            self._check_interface()
+        except BundleError:
+            raise
+        except Exception as e:  # names of inputs and outputs that are no text, too
             raise BundleError(
                 f"{bundle.network} is not a network that onnxruntime can run: {e}",
                 "get or train the model again",
             ) from e
-        self.bundle = bundle
-        self._check_interface()
 
     def _check_interface(self) -> None:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
@@ -119,10 +125,6 @@ class Classifier:
     def has_music(self) -> bool:
         """Whether the network tells music from other sounds."""
         return "music" in self._output_names
-
-    @property
-    def _output_names(self) -> list[str]:
-        return [output.name for output in self._session.get_outputs()]
 
     def logits(self, X: LevelArray) -> FloatArray:
         """Logits float32 (n_slices, n_classes) of slices (n_slices, n_bins, n_frames).
