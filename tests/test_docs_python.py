@@ -66,8 +66,9 @@ def run(folder: Path, text: str) -> str:
 def test_the_users_program_runs(folder: Path) -> None:
     said = run(folder, programs()["Three lines: the genre of a song"])
     song, why, noise = said.splitlines()
-    assert song.startswith("None ")  # of this song the model that ships is not sure, and says so
-    assert "asked for" in why
+    genre = song.rpartition(" ")[0]
+    # The model that ships knows a genre for it, or says why not.
+    assert (genre == "None") == ("asked for" in why)
     assert noise.startswith("None ")
 
 

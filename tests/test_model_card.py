@@ -288,7 +288,7 @@ def test_everything_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     text = "\n".join(["path,genre,artist,seconds", *rows, "tagged/c.mp3,Rock,another,200"])
     (data / "manifest.csv").write_text(text, encoding="utf-8")
     monkeypatch.setenv("COLUMNS", "200")  # so that no option is cut short
-    known = earmark("evaluate", "--help").out
+    known = earmark("evaluate", "--help-all").out
     asked = []
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
