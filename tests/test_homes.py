@@ -32,11 +32,13 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return unpacked
 
 
-def test_a_scan_finds_nothing_changed(home: Home) -> None:
-    ran = earmark("scan", "Music")
+def test_a_scan_reads_all_tags_once_more_and_then_finds_nothing_changed(home: Home) -> None:
+    # Later versions know more places where a genre may stand.
     n = len(home.facts["files"])
-    assert ran.code == 3, ran.err  # one file is broken, and was then
-    assert re.search(rf"^tracks +{n} \(0 new, 0 changed, 0 gone, {n} as before\) *$", ran.out, re.M)
+    for counts in (f"0 new, {n} changed, 0 gone, 0", f"0 new, 0 changed, 0 gone, {n}"):
+        ran = earmark("scan", "Music")
+        assert ran.code == 3, ran.err  # one file is broken, and was then
+        assert re.search(rf"^tracks +{n} \({counts} as before\) *$", ran.out, re.M)
 
 
 # --- what was heard, and models -----------------------------------------------------------------

@@ -12,6 +12,7 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from earmark import jsontext
 from earmark.web.brake import Brake
 from earmark.web.store import Store
 
@@ -93,7 +94,7 @@ class Auth:
 
     def remember(self, store: Store) -> None:
         """Keep what was signed out beyond a restart."""
-        store.set_setting(_ENDED, json.dumps(self._ended))
+        store.set_setting(_ENDED, jsontext.dumps(self._ended))
 
     def _session(self, headers: Headers) -> str | None:
         """What the hash of a good cookie is made of."""
