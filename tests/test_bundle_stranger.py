@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from earmark.models.runtime import Classifier
 from earmark.workflows.models import named_models
 from tests import backbones
 from tests.cli import earmark
+from tests.systems import make_pipe
 
 N_MUTANTS = 400
 SECONDS = 10
@@ -57,6 +59,8 @@ def in_time(what: str) -> Iterator[None]:
     def give_up(*_: object) -> None:
         raise AssertionError(f"{what} takes too long")
 
+    if sys.platform == "win32":
+        pytest.skip("there is no alarm on Windows")
     before = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(SECONDS)
     try:
@@ -229,7 +233,7 @@ def test_a_value_of_another_kind_is_refused(
 
 def pipe(path: Path) -> None:
     path.unlink(missing_ok=True)
-    os.mkfifo(path)
+    make_pipe(path)
 
 
 def device(path: Path) -> None:
