@@ -86,6 +86,16 @@ class LearningSet:
     def part(self, name: str) -> tuple[Example, ...]:
         return tuple(e for e in self.examples if e.part == name)
 
+    def check_taught(self) -> None:
+        """Refuse (`DataError`) a genre that nothing is left to learn from."""
+        taught = {e.genre for e in self.part("train")}
+        lacking = [label for i, label in enumerate(self.labels) if i not in taught]
+        if lacking:
+            raise DataError(
+                f"no track of {', '.join(lacking)} is left to learn from",
+                "label more tracks, or leave the genre out with --only",
+            )
+
     def describe(self) -> dict[str, Any]:
         """For ``model.json``: how many tracks of how many artists of each genre, part by part."""
         parts = {}

@@ -103,13 +103,7 @@ def usable(learning_set: LearningSet, store: EmbeddingStore) -> Workflow[Learnin
     left = dataclasses.replace(
         learning_set, examples=tuple(kept), n_unheard=learning_set.n_unheard + left_out
     )
-    taught = {e.genre for e in left.part("train")}
-    lacking = [label for i, label in enumerate(left.labels) if i not in taught]
-    if lacking:
-        raise DataError(
-            f"no track of {', '.join(lacking)} is left to learn from",
-            "label more tracks, or leave the genre out with --only",
-        )
+    left.check_taught()
     if not left.part("valid"):
         raise DataError("there are no tracks for validation", "label more tracks")
     return left

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import _thread
 import dataclasses
-import inspect
 import json
 import os
 import signal
@@ -24,7 +23,7 @@ from typing import Any, NoReturn
 
 from earmark import jsontext
 from earmark.errors import EarmarkError
-from earmark.events import Epoch, Event, FileSkipped, Note, Progress, Workflow
+from earmark.events import Epoch, Event, FileSkipped, Note, Progress, Workflow, run
 from earmark.web.faults import readable
 from earmark.web.jobs import CANCEL
 from earmark.web.jobs.tasks import TASKS, Task
@@ -98,27 +97,20 @@ def _do(store: Store, job: JobRow, task: Task, output: _Output) -> dict[str, Any
     """Run the workflow to its end, passing on what it says; an interrupt is thrown into it."""
     flow: Workflow[dict[str, Any]] = TASKS[job.kind](store, task)
     n_skipped = 0
-    pending: KeyboardInterrupt | None = None
+
+    def on_event(event: Event) -> None:
+        nonlocal n_skipped
+        if isinstance(event, FileSkipped):
+            n_skipped += 1
+            store.set_job(job.job_id, n_skipped=n_skipped)
+        if isinstance(event, Progress):
+            output.progress(task, event)
+        elif n_skipped <= _MOST_SKIPPED or not isinstance(event, FileSkipped):
+            store.add_event(job.job_id, *_stored(task, event))
+            output.news()
+
     try:
-        while True:
-            try:
-                event = flow.throw(pending) if pending else next(flow)
-                pending = None
-                if isinstance(event, FileSkipped):
-                    n_skipped += 1
-                    store.set_job(job.job_id, n_skipped=n_skipped)
-                if isinstance(event, Progress):
-                    output.progress(task, event)
-                elif n_skipped <= _MOST_SKIPPED or not isinstance(event, FileSkipped):
-                    store.add_event(job.job_id, *_stored(task, event))
-                    output.news()
-            except StopIteration as stop:
-                result: dict[str, Any] = stop.value
-                return result
-            except KeyboardInterrupt as interrupt:
-                if inspect.getgeneratorstate(flow) == inspect.GEN_CLOSED:
-                    raise
-                pending = interrupt
+        return run(flow, on_event)
     finally:
         # Workers are ended before this process is.
         flow.close()
