@@ -259,7 +259,7 @@ def test_film_with_sound(container: str, tmp_path: Path) -> None:
 
 def test_vanishes_between_two_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = sample(tmp_path / "song.mp3", "mp3")
-    monkeypatch.setattr(reading, "_read_by_seeking", lambda path, config: path.unlink())
+    monkeypatch.setattr(reading, "_read_by_seeking", lambda path, *_: path.unlink())
     assert_refused(path, "no such file")
 
 

@@ -257,6 +257,8 @@ def test_order_is_kept_and_duplicates_go() -> None:
 @given(st.lists(texts, max_size=4))
 @example(["((17)"])
 @example(["(a) b & (c"])
+@example([", (17)Rock"])
+@example(["Pop, (17)Rock"])
 def test_parsing_again_changes_nothing(values: list[str]) -> None:
     once = parse(values)
     assert parse(once) == once

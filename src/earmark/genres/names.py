@@ -56,6 +56,14 @@ def parse(values: Iterable[str]) -> tuple[str, ...]:
     tuple of str
         Without duplicates, in the order of `values`. Parsing it again changes nothing.
     """
+    names = _parse(values)
+    # What stood behind a separator, as the reference in "Pop, (17)Rock", is understood on its own.
+    while any(name.startswith("(") for name in names) and (again := _parse(names)) != names:
+        names = again
+    return names
+
+
+def _parse(values: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for value in values:
         text = unicodedata.normalize("NFKC", _unswapped(value))
