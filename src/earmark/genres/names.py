@@ -33,6 +33,7 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _BRACKETS = dict(zip("([{<\"'“«「『【〈《", ")]}>\"'”»」』】〉》", strict=True))
 _LONGEST_ACRONYM = 4
 _LONGEST = 1000  # beyond it, no name; a text of any length must be read in no time
+_MOST_PASSES = 9
 
 
 def parse(values: Iterable[str]) -> tuple[str, ...]:
@@ -58,7 +59,10 @@ def parse(values: Iterable[str]) -> tuple[str, ...]:
     """
     names = _parse(values)
     # What stood behind a separator, as the reference in "Pop, (17)Rock", is understood on its own.
-    while any(name.startswith("(") for name in names) and (again := _parse(names)) != names:
+    for _ in range(_MOST_PASSES):
+        again = _parse(names) if any(name.startswith("(") for name in names) else names
+        if again == names:
+            break
         names = again
     return names
 
