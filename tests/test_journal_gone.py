@@ -131,8 +131,8 @@ def test_what_cannot_be_taken_back_is_named(
         flow = apply_changes([plan(song, "Rock") for song in songs], journal, catalogue)
         events, error = interrupted_by(delete, flow, 2)
     assert "2 files were written before, which cannot be taken back" in error.hint
-    notes = [event.text for event in events if isinstance(event, Note)]
-    assert notes == [f"written, and cannot be taken back: {song}" for song in songs[:2]]
+    notes = [event for event in events if isinstance(event, Note)]
+    assert notes == [Note("written, and cannot be taken back", str(song)) for song in songs[:2]]
     assert genres(songs) == ["Rock", "Rock", "Jazz", "Jazz"]
 
 
