@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
 from earmark.audio.fingerprint import Fingerprint, fingerprint
-from earmark.cli import duplicates as verb
+from earmark.cli.app import app
 from earmark.datasets import fingerprints
 from earmark.datasets.duplicates import DuplicatePair
 from earmark.datasets.fingerprints import FingerprintStore, fingerprinted_ids
@@ -43,9 +42,8 @@ def library(tmp_path: Path) -> Path:
 
 
 def ran(*args: object) -> Result:
-    app = typer.Typer()
-    app.command()(verb.command)
-    return CliRunner().invoke(app, [*map(str, args), "--quiet", "--workers", "1"])
+    words = ["duplicates", *map(str, args), "--quiet", "--workers", "1"]
+    return CliRunner().invoke(app, words)
 
 
 def test_a_person_sees_what_belongs_together(library: Path) -> None:
