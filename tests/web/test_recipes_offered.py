@@ -38,7 +38,7 @@ def test_others_are_refused_before_a_job_is_queued(server: Server, more: dict[st
 @pytest.mark.parametrize(("missing", "name", "extra"), [
     ("torch", "head", None), ("torch", "cnn", "train"), ("torch", "ear", "train"),
     ("sklearn", "head", "head"), ("sklearn", "cnn", "train"), ("librosa", "cnn", None),
-    ("librosa", "summary-sklearn", "train"),
+    ("librosa", "summary-sklearn", "analysis"),
 ])  # fmt: skip
 def test_what_is_not_installed_is_named(
     monkeypatch: pytest.MonkeyPatch, missing: str, name: str, extra: str | None
