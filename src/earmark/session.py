@@ -8,6 +8,7 @@ from typing import Self
 
 from earmark.features.store import FeatureStore
 from earmark.library import Catalogue
+from earmark.library.catalogue import FILE_NAME as CATALOGUE
 from earmark.models import bundle as bundles
 from earmark.models import catalog
 from earmark.models.bundle import Bundle
@@ -71,7 +72,7 @@ class Resources:
         LibraryError
             If it cannot be opened.
         """
-        return Catalogue.open(self.home / "catalogue.sqlite")
+        return Catalogue.open(self.home / CATALOGUE)
 
     @property
     def fingerprints(self) -> Path:
@@ -94,5 +95,4 @@ class Resources:
         BundleError
             If it cannot be used.
         """
-        folder = catalog.find(model, self.home) if model else catalog.shipped_model()
-        return bundles.load(folder)
+        return bundles.load(catalog.choose(model, self.home))

@@ -23,9 +23,7 @@ from earmark.api.model import (
 from earmark.audio import audio_id
 from earmark.errors import ConfigError
 from earmark.features.listen import listen
-from earmark.models.bundle import Bundle
 from earmark.models.embeddings import EmbeddingStore, embed
-from earmark.models.runtime import Classifier
 from earmark.types import FloatArray
 
 
@@ -77,9 +75,9 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         BundleError
             The model cannot be used, or gives no embedding.
         """
-        bundle = self._bundle()
-        self.model_id_ = bundle.model_id
-        self.n_features_out_ = Classifier(bundle).embedding_size
+        model = self._model()
+        self.model_id_ = model.bundle.model_id
+        self.n_features_out_ = model.embedding_size
         return self
 
     def transform(self, X: Iterable[PathLike]) -> FloatArray:
@@ -103,25 +101,21 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_pool(self.pool)
         paths = _paths(X)
-        bundle = self._bundle()
-        classifier = Classifier(bundle)
-        with EmbeddingStore(home_of(self.home) / "embeddings", bundle) as store:
-            names = []
-            for path in paths:
-                name = audio_id(path)
-                if not len(store.locate([name])[0]):
-                    store.add(embed(listen(path, bundle.meta.listen, name), classifier))
-                    store.flush()
-                names.append(name)
+        model = self._model()
+        with EmbeddingStore(home_of(self.home) / "embeddings", model.bundle) as store:
+            names = [audio_id(path) for path in paths]
+            found = zip(names, paths, store.locate(names), strict=True)
+            new = {name: path for name, path, span in found if not len(span)}
+            for name, path in new.items():
+                store.add(embed(listen(path, model.bundle.meta.listen, name), model.classifier))
+                store.flush()
             rows = [pooled(store.embeddings(span), self.pool) for span in store.locate(names)]
-        empty = np.zeros((0, classifier.embedding_size), np.float32)
-        return np.stack(rows) if rows else empty
+        return np.stack(rows) if rows else np.zeros((0, model.embedding_size), np.float32)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
         """Names of the columns: the model's, numbered."""
-        bundle = self._bundle()
-        size = Classifier(bundle).embedding_size
-        return np.array([f"{bundle.meta.name}_{i}" for i in range(size)], dtype=object)
+        model = self._model()
+        return np.array([f"{model.name}_{i}" for i in range(model.embedding_size)], dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -132,10 +126,8 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string, tags.requires_fit = True, False
         return tags
 
-    def _bundle(self) -> Bundle:
-        if isinstance(self.model, Model):
-            return self.model.bundle
-        return load_model(self.model, self.home).bundle
+    def _model(self) -> Model:
+        return self.model if isinstance(self.model, Model) else load_model(self.model, self.home)
 
 
 def _paths(X: Any) -> list[str]:

@@ -67,7 +67,7 @@ class Model:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self._classifier = Classifier(bundle)
+        self.classifier = Classifier(bundle)
         self.bundle = bundle
         self.name = bundle.meta.name
         self.labels = bundle.meta.labels
@@ -83,7 +83,7 @@ class Model:
     @property
     def embedding_size(self) -> int:
         """Numbers in an embedding; raises `BundleError` where the model gives none."""
-        return self._classifier.embedding_size
+        return self.classifier.embedding_size
 
     def classify(
         self,
@@ -135,7 +135,7 @@ class Model:
             min_agreement=min_agreement,
             slice_confidence=slice_confidence,
         )
-        probs = self._classifier.slice_probs(self._slices(audio, sr))
+        probs = self.classifier.slice_probs(self._slices(audio, sr))
         return Result.of(_path_of(audio), decide(probs.proba, self.labels, decided_by))
 
     @overload
@@ -192,9 +192,9 @@ class Model:
             The model gives no embedding.
         """
         check_pool(pool, none=True)
-        if not self._classifier.has_embedding:
+        if not self.classifier.has_embedding:
             raise BundleError(f"the model {self.name} gives no embedding", "choose another one")
-        return pooled(self._classifier.embeddings(self._slices(audio, sr).X), pool)
+        return pooled(self.classifier.embeddings(self._slices(audio, sr).X), pool)
 
     def spectrogram(self, audio: Audio, sr: float | None = None) -> Spectrogram:
         """What the model hears; `audio` and `sr` as in `classify`, which raises the same."""
@@ -317,9 +317,7 @@ def spectrogram(
 
 
 def _opened(model: Model | PathLike) -> Model:
-    if isinstance(model, Model):
-        return model
-    return load_model(model) if model else _shipped()
+    return model if isinstance(model, Model) else load_model(model)
 
 
 def home_of(home: PathLike | None) -> Path:

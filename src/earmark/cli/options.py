@@ -167,17 +167,16 @@ def open_resources(chosen: config.Settings) -> Resources:
 def open_catalogue() -> AbstractContextManager[Catalogue]:
     """The catalogue in the user's data folder."""
     from earmark.library import Catalogue
+    from earmark.library.catalogue import FILE_NAME as CATALOGUE
 
-    return Catalogue.open(config.data_dir() / "catalogue.sqlite")
+    return Catalogue.open(config.data_dir() / CATALOGUE)
 
 
 def open_bundle(chosen: config.Settings) -> Bundle:
     """The model asked for, or the shipped one."""
     from earmark.models import bundle, catalog
-    from earmark.models.catalog import shipped_model
 
-    wanted = catalog.find(chosen.model, config.data_dir()) if chosen.model else shipped_model()
-    return bundle.load(wanted)
+    return bundle.load(catalog.choose(chosen.model, config.data_dir()))
 
 
 def vote_of(chosen: config.Settings, model: Bundle) -> VoteConfig:

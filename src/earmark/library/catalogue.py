@@ -36,6 +36,9 @@ _UPSERT = (
     f" ON CONFLICT (path) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS[1:])}"
 )
 
+FILE_NAME = "catalogue.sqlite"
+"""Of the catalogue in Earmark's home."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

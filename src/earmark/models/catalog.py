@@ -64,6 +64,11 @@ def find(model: str, home: Path) -> Path:
     return shipped_model() if model == SHIPPED else given
 
 
+def choose(model: str, home: Path) -> Path:
+    """What `find` finds, or, where none is named, the folder of the model that ships."""
+    return find(model, home) if model else shipped_model()
+
+
 def shipped_model() -> Path:
     """The bundle that comes with the package."""
     return Path(__file__).with_name("shipped")

@@ -46,7 +46,7 @@ def open_backbone(model: str, home: Path) -> Bundle:
     BundleError
         If it cannot be used, or gives no embedding.
     """
-    backbone = bundles.load(catalog.find(model, home) if model else catalog.shipped_model())
+    backbone = bundles.load(catalog.choose(model, home))
     if not Classifier(backbone).has_embedding:
         raise BundleError(
             f"{backbone.network} has no output called embedding, so no head can be put on it",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark.errors import ConfigError
+from earmark.library.catalogue import FILE_NAME as CATALOGUE
 from earmark.models.bundle import Bundle
 from earmark.types import VoteConfig
 
@@ -129,7 +130,7 @@ class WebSettings:
 
     @property
     def catalogue(self) -> Path:
-        return self.data_dir / "catalogue.sqlite"
+        return self.data_dir / CATALOGUE
 
 
 def is_loopback(host: str) -> bool:

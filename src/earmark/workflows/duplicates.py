@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 
 from earmark.datasets.fingerprints import DuplicateReport, compare
-from earmark.events import FileSkipped, Progress, Workflow
-from earmark.library import WalkProblem, walk
-from earmark.library.passed_over import Kind
-from earmark.library.scan import say_passed_over
+from earmark.events import Progress, Workflow
+from earmark.inference.batch import files_below
 from earmark.session import Resources
 
 
@@ -26,13 +23,7 @@ def duplicates(
         `root` cannot be read, or the store not be used.
     """
     yield Progress("looking", 0, None, "")
-    paths = []
-    passed_over: Counter[Kind] = Counter()
-    for found in walk(root, passed_over):
-        if isinstance(found, WalkProblem):
-            yield FileSkipped(found.path, found.reason)
-        else:
-            paths.append(found.path)
-    yield from say_passed_over(passed_over)
-    paths.sort(key=os.fsencode)
+    name = os.fspath(root)
+    below = yield from files_below([name])
+    paths = sorted(below[name], key=os.fsencode)
     return (yield from compare(paths, resources.fingerprints, resources.workers))

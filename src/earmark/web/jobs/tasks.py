@@ -13,6 +13,7 @@ from earmark.errors import BundleError, LibraryError
 from earmark.evaluation.scores import summarise
 from earmark.events import Workflow
 from earmark.library import Catalogue, TagMode
+from earmark.library.catalogue import FILE_NAME as CATALOGUE
 from earmark.library.scan import scan
 from earmark.models import bundle as bundles
 from earmark.models.bundle import Bundle
@@ -62,7 +63,7 @@ class Task:
         )
 
     def open_catalogue(self) -> Catalogue:
-        return Catalogue.open(self.data_dir / "catalogue.sqlite")
+        return Catalogue.open(self.data_dir / CATALOGUE)
 
     def open_resources(self) -> Resources:
         """Of this job alone."""
