@@ -101,8 +101,9 @@ def test_a_second_run_listens_to_nothing_new(
     monkeypatch.setattr(fingerprints, "_known", set())
     paths = [str(library / "song.mp3"), str(library / "other.flac")]
     events: list[object] = []
-    flow = fingerprints.compare(paths, earmark_home / "fingerprints", Workers(1, time_limit_s=60))
-    first = run(flow, events.append)
+    with Workers(1, time_limit_s=60) as workers:
+        flow = fingerprints.compare(paths, earmark_home / "fingerprints", workers)
+        first = run(flow, events.append)
     assert sum(isinstance(e, Progress) and e.stage == "listening" for e in events) == 3
     assert len(fingerprinted_ids(earmark_home / "fingerprints")) == 2
     (library / "song.mp3").rename(library / "moved.mp3")
@@ -123,12 +124,10 @@ def test_what_cannot_be_read_is_reported_and_the_rest_compared(
 ) -> None:
     names = ("song.mp3", "broken.mp3", "gone.mp3", "old/cut.ogg")
     events: list[object] = []
-    flow = fingerprints.compare(
-        [str(library / name) for name in names],
-        earmark_home / "fingerprints",
-        Workers(1, time_limit_s=60),
-    )
-    report = run(flow, events.append)
+    paths = [str(library / name) for name in names]
+    with Workers(1, time_limit_s=60) as workers:
+        flow = fingerprints.compare(paths, earmark_home / "fingerprints", workers)
+        report = run(flow, events.append)
     skipped = {Path(e.path).name for e in events if isinstance(e, FileSkipped)}
     assert skipped == {"broken.mp3", "gone.mp3"}
     assert [Path(path).name for path in report.paths] == ["song.mp3", "cut.ogg"]
